@@ -1,0 +1,284 @@
+"""Which repositories this server holds, and the IndexedCommit that a question about one of them speaks of."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from code_insight import clone_url, git, store
+from code_insight.clone_url import ClonePolicy, CloneUrl
+from code_insight.errors import Cancelled, NotFound, StorageFailed, TookTooLong, UrlRejected
+from code_insight.model import Repository
+from code_insight.store import IndexedCommit
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogLimits:
+    """What may be added, and what adding it may cost."""
+
+    clone: ClonePolicy
+    local_folders: tuple[Path, ...] = ()  # folders below which local repositories may be added
+    ca_file: str = ""  # certificates for https; "" for those of the system
+    repositories: int = 100  # that this server holds at most
+    jobs: int = 2  # that index at the same time
+    job_seconds: float = 900.0  # that one of them may take, waiting included
+    git: git.GitLimits = git.GitLimits()
+    file_bytes: int = 1 << 20
+    total_bytes: int = 1 << 29
+    commits: int = 3
+    workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What adding a repository did."""
+
+    indexed: IndexedCommit
+    was_known: bool  # nothing was to be done
+    blobs_parsed: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class Catalog:
+    """The repositories below one folder; every call reads what is there now, so any process may add to it."""
+
+    folder: Path
+    limits: CatalogLimits
+    _jobs: threading.BoundedSemaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._jobs = threading.BoundedSemaphore(self.limits.jobs)
+
+    def repositories(self) -> list[Repository]:
+        """All repositories that are held, by name, whether or not a commit of them is whole."""
+        found = []
+        for home in self._homes():
+            with contextlib.suppress(OSError, ValueError):
+                about = json.loads((home / "repository.json").read_text("utf-8"))
+                found.append(Repository(unquote(home.name), str(about["url"])))
+        return sorted(found, key=lambda repository: repository.name)
+
+    def _homes(self) -> Iterator[Path]:
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            yield from (self.folder / "repositories").iterdir()
+
+    def newest(self) -> list[IndexedCommit]:
+        """For each repository with a whole commit, the one that questions speak of."""
+        found = (store.commits(repository, self._index(repository)) for repository in self.repositories())
+        return [commits[0] for commits in found if commits]
+
+    def find(self, repository: str) -> IndexedCommit:
+        """The commit that "flask", "pallets/flask", "github.com/pallets/flask" or "flask@<commit or ref>" speaks of.
+
+        Any end of the name that begins at a slash will do, while only one repository has it. Raises NotFound with
+        what is known otherwise.
+        """
+        name, _, revision = repository.partition("@")
+        held = self._held(name)
+        commits = store.commits(held, self._index(held))
+        if not commits:
+            raise NotFound(f"{held.name} is not indexed yet.", "Call add_repository with its URL.")
+        if not revision:
+            return commits[0]
+        for indexed in commits:
+            if revision in indexed.refs or (len(revision) >= 7 and indexed.commit.oid.startswith(revision)):
+                return indexed
+        known = ", ".join(" ".join((indexed.commit.oid[:12], *filter(None, indexed.refs))) for indexed in commits)
+        raise NotFound(
+            f"No commit '{revision}' of {held.name} is indexed.",
+            f"Indexed: {known}. Another one: add_repository with its URL and ref.",
+        )
+
+    def _held(self, name: str) -> Repository:
+        everything = self.repositories()
+        wanted = name.strip().removeprefix("https://").removesuffix(".git").strip("/")
+        found = [held for held in everything if held.name == wanted or held.name.endswith(f"/{wanted}")]
+        exact = [held for held in found if held.name == wanted]
+        if len(exact or found) == 1:
+            return (exact or found)[0]
+        if found:
+            names = ", ".join(held.name for held in found)
+            raise NotFound(f"'{name}' may be any of {names}.", "Give the longer name.")
+        raise NotFound(f"No repository '{name[:200]}'.", _known(wanted, [held.name for held in everything]))
+
+    def add(self, url: str, ref: str = "", call: git.Call | None = None) -> Added:
+        """The commit that `ref` ("" for the default branch) names now is indexed and answers from here on.
+
+        Does nothing but look when it is indexed already. Raises UrlRejected, NotFound, FetchFailed, RepositoryEmpty,
+        RepositoryTooLarge, StorageFailed, TookTooLong, Cancelled; what was indexed before is untouched then.
+        """
+        began = time.monotonic()
+        call = _with_deadline(call or git.Call(), began + self.limits.job_seconds)
+        if ref:
+            git.valid_ref(ref)
+        source = self._source(url)
+        with self._job(call), self._home(source.repository, call) as home:
+            known, parsed = source.index(home, ref, call, self.limits)
+        indexed = next(commit for commit in store.commits(source.repository, home / "index.db") if ref in commit.refs)
+        return Added(indexed, known, parsed, time.monotonic() - began)
+
+    def _source(self, url: str) -> _Folder | _Remote:
+        if url.startswith(("/", "~", "./", "../")) or url == ".":
+            return _Folder.parse(url, self.limits.local_folders, {held.name: held.url for held in self.repositories()})
+        parsed = clone_url.parse(url, self.limits.clone)
+        return _Remote(Repository(parsed.name, parsed.url), parsed)
+
+    @contextlib.contextmanager
+    def _job(self, call: git.Call) -> Iterator[None]:
+        """One of the few places for indexing; waits for one, as long as the caller does."""
+        while not self._jobs.acquire(timeout=0.2):
+            call.progress("Waiting for other repositories", 0)
+            _check(call)
+        try:
+            yield
+        finally:
+            self._jobs.release()
+
+    @contextlib.contextmanager
+    def _home(self, repository: Repository, call: git.Call) -> Iterator[Path]:
+        """The repository's folder, with nobody else indexing it: in this process or in another."""
+        home = self.folder / "repositories" / quote(repository.name, safe="")
+        try:
+            is_new = not (home / "repository.json").exists()
+            if is_new and len(self.repositories()) >= self.limits.repositories:
+                raise StorageFailed("This server holds as many repositories as it may.", "Ask one of those it has.")
+            home.mkdir(parents=True, exist_ok=True)
+            locks = self.folder / "locks"
+            locks.mkdir(exist_ok=True)
+            with (locks / home.name).open("w") as lock:
+                _wait_for(lock.fileno(), call)
+                if is_new:
+                    _write(home / "repository.json", json.dumps({"url": repository.url}))
+                try:
+                    yield home
+                except BaseException:
+                    if not (home / "index.db").exists():
+                        shutil.rmtree(home, ignore_errors=True)
+                    raise
+        except OSError as error:
+            reason = error.strerror or "unknown"
+            raise StorageFailed(
+                f"The index folder cannot be written: {reason}.",
+                "The operator sets CODE_INSIGHT_DATA_DIR to a writable one.",
+            ) from error
+
+    def _index(self, repository: Repository) -> Path:
+        return self.folder / "repositories" / quote(repository.name, safe="") / "index.db"
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A repository on this machine; its objects are read where they are."""
+
+    repository: Repository
+    git_dir: Path
+
+    @staticmethod
+    def parse(text: str, allowed: tuple[Path, ...], held: dict[str, str]) -> _Folder:
+        folder = Path(text).expanduser().resolve()
+        if not any(folder == root or root in folder.parents for root in allowed):
+            raise UrlRejected(
+                "Local folders are not indexed by this server."
+                if not allowed
+                else "That folder is not below an allowed one.",
+                "Give an https URL; the operator can allow folders with CODE_INSIGHT_LOCAL_FOLDERS.",
+            )
+        if not folder.is_dir():
+            raise NotFound(f"There is no folder {text}.", "Check the path.")
+        name = f"local/{folder.name}"
+        if held.get(name, str(folder)) != str(folder):  # another folder of that name came first
+            name += "-" + hashlib.sha256(str(folder).encode()).hexdigest()[:6]
+        return _Folder(Repository(name, str(folder)), git.git_dir_of(folder))
+
+    def index(self, home: Path, ref: str, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:
+        oid = git.resolve(self.git_dir, ref, limits.git)
+        return _index(self.git_dir, oid, ref, home, call, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """A repository that is fetched over https into a bare one of our own."""
+
+    repository: Repository
+    url: CloneUrl
+
+    def index(self, home: Path, ref: str, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:
+        addresses = clone_url.public_addresses(self.url, limits.clone)
+        call.progress("Asking the remote", 0)
+        remote = git.remote_ref(self.url, addresses, ref, limits.git, call, limits.ca_file)
+        objects = home / "objects.git"
+        if self._indexed(home, remote.oid):
+            return _index(objects, remote.oid, ref, home, call, limits)
+        git.create_bare(objects, limits.git)
+        oid = git.fetch(objects, self.url, addresses, remote, limits.git, call, limits.ca_file)
+        return _index(objects, oid, ref, home, call, limits)
+
+    def _indexed(self, home: Path, oid: str) -> bool:
+        return any(indexed.commit.oid == oid for indexed in store.commits(self.repository, home / "index.db"))
+
+
+def _index(git_dir: Path, oid: str, ref: str, home: Path, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:
+    """Whether the commit was known, and how many blobs were parsed."""
+    from code_insight import indexing, parsing  # the workers' machinery: only who indexes pays for its import
+
+    commit = git.commit(git_dir, oid, limits.git)
+    index_limits = indexing.IndexLimits(
+        limits.file_bytes, limits.total_bytes, commits=limits.commits, parse=parsing.ParseLimits(workers=limits.workers)
+    )
+    done = indexing.index_commit(git_dir, commit, ref, home / "index.db", index_limits, limits.git, call)
+    return done.was_known, done.blobs_parsed
+
+
+def _with_deadline(call: git.Call, deadline: float) -> git.Call:
+    def cancelled() -> bool:
+        if time.monotonic() > deadline:
+            raise TookTooLong("Adding the repository took too long.", "Try again: what was indexed so far is kept.")
+        return call.cancelled()
+
+    return git.Call(cancelled, call.progress)
+
+
+def _check(call: git.Call) -> None:
+    if call.cancelled():
+        raise Cancelled("The call was cancelled.")
+
+
+def _wait_for(lock: int, call: git.Call) -> None:
+    """Holds an advisory lock (flock(2)): gone with its process, however that ends."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            call.progress("Waiting for another indexer of this repository", 0)
+            _check(call)
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, "utf-8")
+    part.replace(path)
+
+
+def _known(wanted: str, names: list[str]) -> str:
+    import difflib  # only on this path: it costs the start of the server otherwise
+
+    if not names:
+        return "This server holds none yet. Add one with add_repository."
+    near = difflib.get_close_matches(wanted.rpartition("/")[2], [name.rpartition("/")[2] for name in names], 3, 0.5)
+    first = [name for name in names if name.rpartition("/")[2] in near]
+    listed = list(dict.fromkeys([*first, *names]))[:10]
+    more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
+    return f"Known: {', '.join(listed)}{more}. Add another one with add_repository."

@@ -1,0 +1,243 @@
+"""Commit → IndexedCommit: each blob once; what is skipped is kept with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from code_insight import git, languages, parsing
+from code_insight.errors import Cancelled, RepositoryEmpty, RepositoryTooLarge
+from code_insight.model import NO_FACTS, Commit, Facts, FileRole, SkipReason, TreeEntry
+from code_insight.store import NewBlob, NewFile, Writer
+
+_BATCH_BLOBS = 200
+_BATCH_BYTES = 4 << 20
+_DOCUMENTS = frozenset({"markdown", "rst", "text"})
+_LFS = b"version https://git-lfs.github.com/spec/v1"
+_MODES = {"120000": SkipReason.SYMLINK, "160000": SkipReason.SUBMODULE}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexLimits:
+    """What one index may hold and cost."""
+
+    file_bytes: int = 1 << 20  # of one file; a larger one is listed and not indexed
+    total_bytes: int = 1 << 29  # of all files that are indexed
+    line_characters: int = 20_000  # a longer line is a machine's: minified, or data
+    commits: int = 3  # kept per repository
+    parse: parsing.ParseLimits = parsing.ParseLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What indexing a commit did."""
+
+    files: int  # of the commit
+    blobs_parsed: int  # 0 when all were known
+    was_known: bool  # the commit was in the index already
+
+
+def index_commit(
+    git_dir: Path,
+    commit: Commit,
+    ref: str,
+    index: Path,
+    limits: IndexLimits,
+    git_limits: git.GitLimits,
+    call: git.Call,
+) -> Indexed:
+    """The commit is in the index file, whole, and named by `ref`; facts of blobs that were known are used again.
+
+    Raises RepositoryEmpty, RepositoryTooLarge, StorageFailed, Cancelled, and what `git` raises; the index then still
+    holds the commits that it held.
+    """
+    with Writer(index, parsing.VERSION) as writer:
+        if writer.has_commit(commit.oid):
+            writer.add_commit(commit, ref, (), limits.commits)
+            return Indexed(files=0, blobs_parsed=0, was_known=True)
+        entries = git.tree(git_dir, commit.oid, git_limits, call)
+        if not entries:
+            raise RepositoryEmpty("The commit has no files.", "Push some files, then add the repository again.")
+        job = _Job(writer, limits, git_dir, git_limits, call)
+        files = job.files(entries)
+        writer.add_commit(commit, ref, files, limits.commits)
+        return Indexed(files=len(files), blobs_parsed=job.parsed, was_known=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A file that is worth parsing, or at least reading."""
+
+    entry: TreeEntry
+    language: languages.Language | None
+    text: str
+
+
+class _Job:
+    """One run over the files of a commit; collects a `NewFile` for each path."""
+
+    def __init__(
+        self, writer: Writer, limits: IndexLimits, git_dir: Path, git_limits: git.GitLimits, call: git.Call
+    ) -> None:
+        self._writer, self._limits, self._git_dir = writer, limits, git_dir
+        self._git_limits, self._call = git_limits, call
+        self._files: dict[str, NewFile] = {}
+        self._same: dict[tuple[str, str], list[TreeEntry]] = {}  # (oid, language) on its way → further paths of it
+        self._roles: dict[str, FileRole] = {}
+        self.parsed = 0
+
+    def files(self, entries: list[TreeEntry]) -> list[NewFile]:
+        """All files of the commit in the order of their paths; those with text have a blob in the index."""
+        known = self._writer.files_known()
+        unknown = []
+        for entry in entries:
+            if reason := self._skip_unread(entry):
+                self._keep(entry, 0, reason)
+            elif file := known.get((entry.path, entry.oid)):
+                self._files[entry.path] = file
+            else:
+                unknown.append(entry)
+        self._check_total(unknown)
+        self._index(unknown)
+        return [self._files[path] for path in sorted(self._files)]
+
+    def _skip_unread(self, entry: TreeEntry) -> SkipReason | None:
+        if reason := _MODES.get(entry.mode):
+            return reason
+        if not is_safe_path(entry.path):
+            return SkipReason.UNSAFE_PATH
+        return SkipReason.TOO_LARGE if entry.size_bytes > self._limits.file_bytes else None
+
+    def _check_total(self, entries: list[TreeEntry]) -> None:
+        total = sum(entry.size_bytes for entry in entries)
+        if total > self._limits.total_bytes:
+            raise RepositoryTooLarge(
+                f"The commit has {total >> 20:,} MiB of text; this server indexes {self._limits.total_bytes >> 20:,}.",
+                "The operator can raise CODE_INSIGHT_TOTAL_BYTES_MAX.",
+            )
+
+    def _keep(self, entry: TreeEntry, blob: int, reason: SkipReason | None) -> None:
+        path = entry.path.encode("utf-8", "backslashreplace").decode()
+        role = self._roles.get(entry.path) or role_of(entry.path, None)
+        self._files[path] = NewFile(path, entry.oid, blob, entry.size_bytes, role, reason)
+
+    def _index(self, entries: list[TreeEntry]) -> None:
+        total = len(entries)
+        with parsing.ParserPool(self._limits.parse) as pool:
+            batch = _Batch(self._writer, self._keep_all)
+            for done, (text, facts) in enumerate(self._with_facts(pool, entries), start=1):
+                self.parsed += 1
+                batch.add(text, facts)
+                self._call.progress("Indexing", done * 100 // total)
+                if self._call.cancelled():
+                    raise Cancelled("Indexing was cancelled.", "What was indexed before still answers.")
+            batch.flush()
+
+    def _keep_all(self, text: _Text, blob: int, reason: SkipReason | None) -> None:
+        """Every path of the commit that has this text in this language has the blob."""
+        language = text.language.name if text.language else ""
+        for entry in (text.entry, *self._same.pop((text.entry.oid, language), ())):
+            self._keep(entry, blob, reason)
+
+    def _with_facts(
+        self, pool: parsing.ParserPool, entries: list[TreeEntry]
+    ) -> Iterator[tuple[_Text, Facts | SkipReason]]:
+        """Each new text once, with its facts, as the workers are done with them."""
+        waiting: dict[str, _Text] = {}
+        plain: list[_Text] = []
+
+        def to_parse() -> Iterator[tuple[str, str, bytes]]:
+            for text in self._texts(entries):
+                if text.language and text.language.has_symbols:
+                    waiting[text.entry.path] = text
+                    yield text.entry.path, text.language.name, text.text.encode()
+                else:
+                    plain.append(text)
+
+        for path, facts in pool.parse_many(to_parse()):
+            yield waiting.pop(path), facts
+            while plain:
+                yield plain.pop(), NO_FACTS
+        while plain:
+            yield plain.pop(), NO_FACTS
+
+    def _texts(self, entries: list[TreeEntry]) -> Iterator[_Text]:
+        contents = git.blobs(self._git_dir, (entry.oid for entry in entries), self._git_limits, self._call)
+        for entry, (_, data) in zip(entries, contents, strict=True):
+            text = self._text_of(data)
+            if isinstance(text, SkipReason):
+                self._keep(entry, 0, text)
+                continue
+            head = text[: languages.HEAD_CHARACTERS]
+            language = languages.language_of(entry.path, head)
+            name = language.name if language else ""
+            self._roles[entry.path] = role_of(entry.path, language, head)
+            if known := self._writer.blob_of(entry.oid, name):
+                self._keep(entry, *known)
+            elif (entry.oid, name) in self._same:
+                self._same[entry.oid, name].append(entry)
+            else:
+                self._same[entry.oid, name] = []
+                yield _Text(entry, language, text)
+
+    def _text_of(self, data: bytes) -> str | SkipReason:
+        if data.startswith(_LFS):
+            return SkipReason.LFS_POINTER
+        if b"\0" in data[:8000]:  # git's own rule: buffer_is_binary() in xdiff-interface.c
+            return SkipReason.BINARY
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return SkipReason.UNDECODABLE
+        if "\0" in text:
+            return SkipReason.BINARY
+        longest = max(map(len, text.split("\n")), default=0)
+        return SkipReason.MINIFIED if longest > self._limits.line_characters else text
+
+
+class _Batch:
+    """Texts that are written together, so that a commit of the database costs a file little."""
+
+    def __init__(self, writer: Writer, stored: Callable[[_Text, int, SkipReason | None], None]) -> None:
+        self._writer, self._stored = writer, stored
+        self._texts: list[_Text] = []
+        self._blobs: list[NewBlob] = []
+        self._bytes = 0
+
+    def add(self, text: _Text, facts: Facts | SkipReason) -> None:
+        failed = facts if isinstance(facts, SkipReason) else None
+        found = NO_FACTS if isinstance(facts, SkipReason) else facts
+        language = text.language.name if text.language else ""
+        self._texts.append(text)
+        self._blobs.append(NewBlob(text.entry.oid, language, text.text, found, failed))
+        self._bytes += text.entry.size_bytes
+        if len(self._blobs) >= _BATCH_BLOBS or self._bytes >= _BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        numbers = self._writer.add_blobs(self._blobs)
+        for text, new, number in zip(self._texts, self._blobs, numbers, strict=True):
+            self._stored(text, number, new.skip_reason)
+        self._texts, self._blobs, self._bytes = [], [], 0
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether a path is plain UTF-8 of at most 1,024 bytes and 64 segments, none of them empty, "." or ".."."""
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:
+        return False
+    segments = path.split("/")
+    return length <= 1024 and len(segments) <= 64 and not {"", ".", ".."} & set(segments)
+
+
+def role_of(path: str, language: languages.Language | None, head: str = "") -> FileRole:
+    """What a file is for, from its path, its language and the first characters of its text."""
+    if languages.is_vendored(path):
+        return FileRole.VENDORED
+    if languages.is_generated(path, head):
+        return FileRole.GENERATED
+    if languages.is_test_path(path):
+        return FileRole.TEST
+    return FileRole.DOCUMENT if language and language.name in _DOCUMENTS else FileRole.SOURCE

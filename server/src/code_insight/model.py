@@ -1,0 +1,202 @@
+"""The nouns: what an index holds and what a question gets back. Lines count from 1, columns from 0 in characters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class SymbolKind(StrEnum):
+    """What a definition is; the words are those of LSP's SymbolKind where it has one."""
+
+    MODULE = "module"
+    NAMESPACE = "namespace"
+    CLASS = "class"
+    INTERFACE = "interface"
+    STRUCT = "struct"
+    ENUM = "enum"
+    TRAIT = "trait"
+    TYPE = "type"
+    FUNCTION = "function"
+    METHOD = "method"
+    CONSTRUCTOR = "constructor"
+    FIELD = "field"
+    CONSTANT = "constant"
+    VARIABLE = "variable"
+    MACRO = "macro"
+    HEADING = "heading"
+
+
+class ReferenceKind(StrEnum):
+    """How a name is used where it occurs."""
+
+    CALL = "call"  # f(), x.f(), new C()
+    TYPE = "type"  # in a type annotation, a declaration, a generic argument
+    INHERIT = "inherit"  # as a base class, an implemented interface or trait
+    IMPORT = "import"  # in an import, use, include or require
+    NAME = "name"  # any other occurrence
+
+
+class SkipReason(StrEnum):
+    """Why a file is not, or not fully, in the index.
+
+    Of `PARSE_*` files the text is indexed and only the symbols are missing; of all others nothing is indexed.
+    """
+
+    BINARY = "binary"
+    TOO_LARGE = "too_large"
+    UNDECODABLE = "undecodable"
+    MINIFIED = "minified"
+    LFS_POINTER = "lfs_pointer"
+    SYMLINK = "symlink"
+    SUBMODULE = "submodule"
+    UNSAFE_PATH = "unsafe_path"
+    PARSE_TIMEOUT = "parse_timeout"
+    PARSE_CRASHED = "parse_crashed"
+    PARSE_MEMORY = "parse_memory"
+    PARSE_SKIPPED = "parse_skipped"
+
+    @property
+    def text_is_indexed(self) -> bool:
+        """Whether `read` and `search` still see the file's text."""
+        return self.value.startswith("parse_")
+
+
+class SymbolFact(NamedTuple):
+    """One definition in one blob."""
+
+    name: str
+    kind: SymbolKind
+    container: str  # names of what encloses it, joined by "."; "" at the top: "Flask", "Outer.Inner"
+    parent: int  # position of the enclosing symbol in Facts.symbols, -1 at the top or when it stands in another file
+    start_line: int  # of the whole definition, decorators included
+    end_line: int
+    name_line: int
+    name_column: int
+    signature: str  # one line, white space folded, without the body; at most 300 characters
+    doc: str  # docstring or comment in front, without comment marks; at most 2,000 characters; "" when there is none
+    bases: tuple[str, ...]  # names of base classes, interfaces, traits, as written, without type arguments
+
+
+class ReferenceFact(NamedTuple):
+    """One occurrence of a name that is not its definition."""
+
+    name: str
+    kind: ReferenceKind
+    line: int
+    column: int
+    symbol: int  # position of the innermost enclosing symbol in Facts.symbols, -1 outside of all
+
+
+class ImportFact(NamedTuple):
+    """One imported module or name."""
+
+    module: str  # as written: "flask.app", "./util", "fmt", "stdio.h", "..models"
+    name: str  # the name taken from it, "*" for all, "" when the module itself is bound
+    alias: str  # the name it is bound to here, "" when it keeps its own
+    line: int
+
+
+class Facts(NamedTuple):
+    """All that the index knows of one blob: a pure function of (blob, language, parsing.VERSION)."""
+
+    symbols: tuple[SymbolFact, ...]  # in the order in which they begin; an enclosing one before what it encloses
+    references: tuple[ReferenceFact, ...]  # in document order
+    imports: tuple[ImportFact, ...]
+    error_lines: tuple[int, ...]  # where the text does not follow the grammar; at most 20
+
+
+NO_FACTS = Facts((), (), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository that this server holds."""
+
+    name: str  # host and path of its URL, "github.com/pallets/flask"; "local/<folder>" for a folder
+    url: str  # https URL, or the absolute path of the folder
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit, as git names it."""
+
+    oid: str  # 40 hexadecimal digits
+    tree: str  # 40 hexadecimal digits
+    time: int  # seconds since 1970 (UTC) of the committer
+    subject: str  # first line of its message, at most 200 characters
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One path of a commit, as `git ls-tree -r -l` lists it."""
+
+    mode: str  # "100644", "100755", "120000" (symlink), "160000" (submodule)
+    oid: str
+    size_bytes: int  # 0 for a submodule
+    path: str
+
+
+class FileRole(StrEnum):
+    """What a file is for; answers list source before tests before what nobody wrote here by hand."""
+
+    SOURCE = "source"
+    TEST = "test"
+    DOCUMENT = "document"
+    VENDORED = "vendored"
+    GENERATED = "generated"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One path of an indexed commit."""
+
+    path: str
+    oid: str  # of its blob
+    blob: int  # the index's own number of that blob; 0 when it has no text in the index
+    size_bytes: int
+    lines: int  # 0 when it has no text in the index
+    language: str  # "python"; "" when unknown
+    role: FileRole
+    skip_reason: SkipReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One definition in an indexed commit."""
+
+    path: str
+    language: str
+    role: FileRole
+    blob: int
+    position: int  # among the symbols of its blob, from 0 in the order in which they begin
+    parent: int  # position of the enclosing symbol, -1 at the top
+    name: str
+    kind: SymbolKind
+    container: str
+    start_line: int
+    end_line: int
+    name_line: int
+    name_column: int
+    signature: str
+    doc: str
+    bases: tuple[str, ...]
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.container}.{self.name}" if self.container else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One use of a name in an indexed commit."""
+
+    path: str
+    role: FileRole
+    blob: int
+    name: str
+    kind: ReferenceKind
+    line: int
+    column: int
+    symbol: int  # position of the enclosing symbol in its blob, -1 outside of all

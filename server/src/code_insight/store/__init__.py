@@ -1,0 +1,7 @@
+"""SQLite: what an index file holds, written by one, read by many. SQL lives here and nowhere else."""
+
+from code_insight.store.reading import IndexedCommit, Reader, commits, last_name
+from code_insight.store.schema import FORMAT_VERSION
+from code_insight.store.writing import NewBlob, NewFile, Writer
+
+__all__ = ["FORMAT_VERSION", "IndexedCommit", "NewBlob", "NewFile", "Reader", "Writer", "commits", "last_name"]

@@ -1,0 +1,284 @@
+"""Reads of one whole commit. A query holds an `IndexedCommit`, opens a `Reader` on it, and gets plain values."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from code_insight.model import (
+    Commit,
+    FileRole,
+    ImportFact,
+    Occurrence,
+    ReferenceKind,
+    Repository,
+    SkipReason,
+    SourceFile,
+    Symbol,
+    SymbolKind,
+)
+from code_insight.store.schema import FORMAT_VERSION, REFERENCE_KINDS, connect_to_read, storage_errors, version_of
+
+_FILE = (
+    "file.path, file.oid, file.blob, file.size_bytes, COALESCE(blob.lines, 0), COALESCE(blob.language, ''), file.role,"
+    " file.skip_reason"
+)
+_SYMBOL = (
+    "file.path, blob.language, file.role, symbol.blob, symbol.position, symbol.parent, name.text, symbol.kind,"
+    " symbol.container, symbol.start_line, symbol.end_line, symbol.name_line, symbol.name_column, symbol.signature,"
+    " symbol.doc, symbol.bases"
+)
+_SYMBOLS = (
+    f"SELECT {_SYMBOL} FROM symbol JOIN name USING (name) JOIN blob USING (blob)"  # noqa: S608
+    " JOIN file ON file.blob = symbol.blob AND file.commit_ = :commit"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedCommit:
+    """A commit that is in an index, whole. Only `newest`, `find` and `commits` make one."""
+
+    repository: Repository
+    commit: Commit
+    refs: tuple[str, ...]  # under which it was asked for, "" for the default branch
+    indexed_at: int  # seconds since 1970 (UTC)
+    checked_at: int  # when a ref was last seen to name it; 0 when none does any more
+    index: Path
+    row: int
+
+
+def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
+    """The commits of one index file; that of the default branch first, then the last one asked for.
+
+    Empty when there is no such file yet, or it is of another version.
+    """
+    if not index.exists() or version_of(index).partition(".")[0] != str(FORMAT_VERSION):
+        return ()
+    with storage_errors("read"), _connected(index) as db:
+        rows = db.execute(
+            "SELECT commit_.commit_, oid, tree, time, subject, indexed_at, COALESCE(MAX(checked_at), 0),"
+            " GROUP_CONCAT(ref, char(10)), COALESCE(MAX(ref = ''), 0) AS is_default"
+            " FROM commit_ LEFT JOIN ref USING (commit_) GROUP BY commit_.commit_"
+            " ORDER BY is_default DESC, 7 DESC, indexed_at DESC, 1 DESC"
+        ).fetchall()
+    return tuple(
+        IndexedCommit(
+            repository,
+            Commit(oid, tree, time, subject),
+            tuple((refs or "").split("\n")) if refs is not None else (),
+            indexed_at,
+            checked_at,
+            index,
+            row,
+        )
+        for row, oid, tree, time, subject, indexed_at, checked_at, refs, _ in rows
+    )
+
+
+class _connected:  # noqa: N801 - used as a function
+    """A read connection that is closed at the end."""
+
+    def __init__(self, index: Path) -> None:
+        self._db = connect_to_read(index)
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._db
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+
+class Reader:
+    """Answers about one commit from its index file; a context manager that owns a connection of its own."""
+
+    def __init__(self, indexed: IndexedCommit) -> None:
+        self.indexed = indexed
+        with storage_errors("read"):
+            self._db = connect_to_read(indexed.index)
+            self._db.execute("BEGIN")  # one snapshot for the whole answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def files(self) -> list[SourceFile]:
+        """All files, in the order of their paths."""
+        return [_file(row) for row in self._rows(f"SELECT {_FILE} {_FROM_FILE} ORDER BY path")]
+
+    def file(self, path: str) -> SourceFile | None:
+        """The file at exactly this path."""
+        rows = self._rows(f"SELECT {_FILE} {_FROM_FILE} AND path = :path", path=path)
+        return next(map(_file, rows), None)
+
+    def text(self, blob: int) -> str:
+        """The whole text of a blob."""
+        row = next(iter(self._rows("SELECT text FROM blob WHERE blob = :blob", blob=blob)), None)
+        return zlib.decompress(row[0]).decode() if row else ""
+
+    def error_lines(self, blob: int) -> list[int]:
+        """Where the text of a blob does not follow its grammar."""
+        row = next(iter(self._rows("SELECT error_lines FROM blob WHERE blob = :blob", blob=blob)), None)
+        return list(json.loads(row[0])) if row else []
+
+    def symbols_in(self, path: str) -> list[Symbol]:
+        """The symbols of one file, in the order in which they begin."""
+        return [_symbol(row) for row in self._rows(f"{_SYMBOLS} WHERE path = :path ORDER BY position", path=path)]
+
+    def symbols_under(self, folder: str, most: int) -> list[Symbol]:
+        """The outermost symbols of the files below a folder ("" for all), by path and position."""
+        where = "WHERE symbol.parent = -1 AND path >= :low AND path < :high"
+        low, high = (f"{folder}/", f"{folder}0") if folder else ("", "\U0010ffff")
+        query = f"{_SYMBOLS} {where} ORDER BY path, position LIMIT :most"
+        return [_symbol(row) for row in self._rows(query, low=low, high=high, most=most)]
+
+    def symbols_named(self, name: str) -> list[Symbol]:
+        """The symbols of exactly this name, by path and position."""
+        query = f"{_SYMBOLS} WHERE name.text = :name ORDER BY path, position"
+        return [_symbol(row) for row in self._rows(query, name=name)]
+
+    def symbol_names(self) -> list[str]:
+        """Each name that a symbol of this commit has, once, in alphabetical order."""
+        query = (
+            "SELECT DISTINCT name.text FROM symbol JOIN name USING (name)"
+            " JOIN file ON file.blob = symbol.blob AND file.commit_ = :commit ORDER BY 1"
+        )
+        return [row[0] for row in self._rows(query)]
+
+    def derived_from(self, name: str) -> list[Symbol]:
+        """The symbols that name `name` among their bases."""
+        query = f"{_SYMBOLS} WHERE symbol.bases <> '' AND symbol.bases LIKE :like ORDER BY path, position"
+        found = (_symbol(row) for row in self._rows(query, like=f"%{name}%"))
+        return [symbol for symbol in found if name in {last_name(base) for base in symbol.bases}]
+
+    def central(self, most: int) -> list[tuple[Symbol, int]]:
+        """The symbols that matter most, best first, each with the number of files that use its name."""
+        query = (
+            f"SELECT {_SYMBOL}, central.users FROM central JOIN symbol USING (blob, position) JOIN name USING (name)"  # noqa: S608
+            " JOIN blob USING (blob) JOIN file ON file.blob = central.blob AND file.commit_ = central.commit_"
+            " WHERE central.commit_ = :commit ORDER BY place LIMIT :most"
+        )
+        return [(_symbol(row[:-1]), int(row[-1])) for row in self._rows(query, most=most)]
+
+    def occurrences(self, name: str) -> Iterator[Occurrence]:
+        """All uses of a name, by path, then line."""
+        query = (
+            "SELECT path, role, occurrence.blob, name.text, positions FROM name JOIN occurrence USING (name)"
+            " JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit WHERE name.text = :name ORDER BY path"
+        )
+        for row in self._rows(query, name=name):
+            yield from _occurrences(*row)
+
+    def occurrences_in(self, blob: int) -> list[Occurrence]:
+        """All uses of names in one blob, by line and column; paths and roles are left empty."""
+        query = (
+            "SELECT '', 'source', blob, name.text, positions FROM occurrence JOIN name USING (name) WHERE blob = :blob"
+        )
+        found = [occurrence for row in self._rows(query, blob=blob) for occurrence in _occurrences(*row)]
+        return sorted(found, key=lambda occurrence: (occurrence.line, occurrence.column))
+
+    def imports_of(self, blob: int) -> list[ImportFact]:
+        """What a blob imports, by line."""
+        query = "SELECT module, name, alias, line FROM import WHERE blob = :blob ORDER BY line, rowid"
+        return [ImportFact(*row) for row in self._rows(query, blob=blob)]
+
+    def blobs_with(self, literal: str) -> set[int] | None:
+        """The blobs that may contain a text, whatever its case; None when it is under 3 characters: too short to tell."""
+        pieces = [literal[start : start + 3] for start in range(len(literal) - 2)]
+        if not pieces:
+            return None
+        match = " AND ".join('"' + piece.replace('"', '""') + '"' for piece in dict.fromkeys(pieces[:64]))
+        return {row[0] for row in self._rows("SELECT rowid FROM text_index WHERE text_index MATCH :match", match=match)}
+
+    def totals(self) -> tuple[int, int, int]:
+        """How many files, how many of them with text in the index, how many symbols."""
+        query = (
+            "SELECT COUNT(*), SUM(blob > 0), (SELECT COUNT(*) FROM symbol JOIN file ON file.blob = symbol.blob"
+            " AND file.commit_ = :commit) FROM file WHERE commit_ = :commit"
+        )
+        files, with_text, symbols = next(iter(self._rows(query)))
+        return int(files), int(with_text or 0), int(symbols)
+
+    def languages(self) -> list[tuple[str, int, int]]:
+        """(language, files, lines) of the files with text, most lines first."""
+        query = (
+            "SELECT language, COUNT(*), SUM(lines) AS total FROM file JOIN blob USING (blob)"
+            " WHERE commit_ = :commit GROUP BY language ORDER BY total DESC, language"
+        )
+        return [(row[0], int(row[1]), int(row[2])) for row in self._rows(query)]
+
+    def _rows(self, query: str, **values: Any) -> Iterable[Any]:
+        with storage_errors("read"):
+            return self._db.execute(query, {"commit": self.indexed.row, **values}).fetchall()
+
+
+_FROM_FILE = "FROM file LEFT JOIN blob ON blob.blob = file.blob WHERE commit_ = :commit"
+
+
+def last_name(base: str) -> str:
+    """The last part of a dotted or scoped name: "Model" of "models.Model" and of "app::Model"."""
+    return base.replace("::", ".").replace("\\", ".").rpartition(".")[2]
+
+
+def _file(row: tuple[Any, ...]) -> SourceFile:
+    path, oid, blob, size_bytes, lines, language, role, reason = row
+    return SourceFile(
+        path, oid, blob, size_bytes, lines, language, FileRole(role), SkipReason(reason) if reason else None
+    )
+
+
+def _symbol(row: tuple[Any, ...]) -> Symbol:
+    (
+        path,
+        language,
+        role,
+        blob,
+        position,
+        parent,
+        name,
+        kind,
+        container,
+        start,
+        end,
+        line,
+        column,
+        signature,
+        doc,
+        bases,
+    ) = row
+    return Symbol(
+        path=path,
+        language=language,
+        role=FileRole(role),
+        blob=blob,
+        position=position,
+        parent=parent,
+        name=name,
+        kind=SymbolKind(kind),
+        container=container,
+        start_line=start,
+        end_line=end,
+        name_line=line,
+        name_column=column,
+        signature=signature,
+        doc=doc,
+        bases=tuple(bases.split("\n")) if bases else (),
+    )
+
+
+def _occurrences(path: str, role: str, blob: int, name: str, positions: bytes) -> Iterator[Occurrence]:
+    numbers = array("I", positions)
+    for at in range(0, len(numbers), 3):
+        line, packed, symbol = numbers[at : at + 3]
+        kind: ReferenceKind = REFERENCE_KINDS[packed & 7]
+        yield Occurrence(path, FileRole(role), blob, name, kind, line, packed >> 3, symbol - 1)

@@ -1,0 +1,154 @@
+"""The tables of an index file, and how one is opened.
+
+One file per repository. Facts hang on blobs, so a commit costs what changed; a commit is one row in `commit_`, written
+last and in one transaction with its files: it is whole, or it is not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from code_insight.errors import StorageFailed
+from code_insight.model import ReferenceKind
+
+# What is on disk; another number means another file, made anew.
+# 1  2026-11: the first.
+FORMAT_VERSION = 1
+
+REFERENCE_KINDS = tuple(ReferenceKind)  # a kind's number on disk is its position here
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE blob (
+  blob INTEGER PRIMARY KEY,
+  oid TEXT NOT NULL,
+  language TEXT NOT NULL,
+  facts_version INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  lines INTEGER NOT NULL,
+  text BLOB NOT NULL,
+  skip_reason TEXT,
+  error_lines TEXT NOT NULL,
+  UNIQUE (oid, language)
+);
+CREATE VIRTUAL TABLE text_index USING fts5(text, tokenize = 'trigram', detail = none, content = '');
+
+CREATE TABLE name (name INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE symbol (
+  blob INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  parent INTEGER NOT NULL,
+  name INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  container TEXT NOT NULL,
+  start_line INTEGER NOT NULL,
+  end_line INTEGER NOT NULL,
+  name_line INTEGER NOT NULL,
+  name_column INTEGER NOT NULL,
+  signature TEXT NOT NULL,
+  doc TEXT NOT NULL,
+  bases TEXT NOT NULL,
+  PRIMARY KEY (blob, position)
+) WITHOUT ROWID;
+CREATE INDEX symbol_by_name ON symbol (name, blob);
+CREATE TABLE occurrence (
+  name INTEGER NOT NULL,
+  blob INTEGER NOT NULL,
+  kinds INTEGER NOT NULL,
+  positions BLOB NOT NULL,
+  PRIMARY KEY (name, blob)
+) WITHOUT ROWID;
+CREATE INDEX occurrence_by_blob ON occurrence (blob);
+CREATE TABLE import (
+  blob INTEGER NOT NULL,
+  line INTEGER NOT NULL,
+  module TEXT NOT NULL,
+  name TEXT NOT NULL,
+  alias TEXT NOT NULL
+);
+CREATE INDEX import_by_blob ON import (blob);
+
+CREATE TABLE commit_ (
+  commit_ INTEGER PRIMARY KEY,
+  oid TEXT NOT NULL UNIQUE,
+  tree TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  facts_version INTEGER NOT NULL,
+  indexed_at INTEGER NOT NULL
+);
+CREATE TABLE file (
+  commit_ INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  oid TEXT NOT NULL,
+  blob INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  role TEXT NOT NULL,
+  skip_reason TEXT,
+  PRIMARY KEY (commit_, path)
+) WITHOUT ROWID;
+CREATE INDEX file_by_blob ON file (blob, commit_);
+CREATE TABLE central (
+  commit_ INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  blob INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  users INTEGER NOT NULL,
+  PRIMARY KEY (commit_, place)
+) WITHOUT ROWID;
+CREATE TABLE ref (ref TEXT PRIMARY KEY, commit_ INTEGER NOT NULL, checked_at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+@contextlib.contextmanager
+def storage_errors(doing: str) -> Iterator[None]:
+    """What SQLite raises inside leaves as StorageFailed, with what was being done."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        reason = str(error)
+        full = "full" in reason or "disk I/O" in reason
+        step = "Free some space on the server's disk." if full else "The server's operator finds details in its log."
+        raise StorageFailed(f"The index could not be {doing}: {reason}.", step) from error
+
+
+def version_of(path: Path) -> str:
+    """ "<format>.<facts>" as the file says, "" when it is not an index, or damaged."""
+    try:
+        with contextlib.closing(connect_to_read(path)) as db:
+            row = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+    except sqlite3.Error:
+        return ""
+    return str(row[0]) if row else ""
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write. Where nobody can write beside the file, it is read as it stands."""
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+        _harden(connection)
+        connection.execute("SELECT 1 FROM meta").fetchone()
+    except sqlite3.OperationalError:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        _harden(connection)
+    return connection
+
+
+def _harden(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.execute("PRAGMA cache_size = -4000")
+
+
+def connect_to_write(path: Path) -> sqlite3.Connection:
+    """A connection for the one writer: readers never wait for it (write-ahead log)."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA cache_size = -16000")
+    return connection

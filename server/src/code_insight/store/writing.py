@@ -1,0 +1,272 @@
+"""The one writer of an index file: facts by blob as they come, then a commit in one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from code_insight.model import Commit, Facts, FileRole, ReferenceKind, SkipReason
+from code_insight.store.schema import (
+    FORMAT_VERSION,
+    REFERENCE_KINDS,
+    TABLES,
+    connect_to_write,
+    storage_errors,
+    version_of,
+)
+
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(REFERENCE_KINDS)}
+_NAMES_CACHED = 300_000
+_VARIABLES = 500  # bound parameters of one statement; SQLite's oldest limit is 999
+_WEIGHED_KINDS = sum(1 << number for number, kind in enumerate(REFERENCE_KINDS) if kind is not ReferenceKind.NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlob:
+    """What is to be kept of one blob."""
+
+    oid: str
+    language: str
+    text: str
+    facts: Facts
+    skip_reason: SkipReason | None  # why its symbols are missing
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """One path of the commit that is being indexed."""
+
+    path: str
+    oid: str
+    blob: int  # 0 when nothing of it is in the index
+    size_bytes: int
+    role: FileRole
+    skip_reason: SkipReason | None
+
+
+class Writer:
+    """Owns the write connection of one index file; a context manager."""
+
+    def __init__(self, path: Path, facts_version: int) -> None:
+        self._facts_version = facts_version
+        self._names: dict[str, int] = {}
+        with storage_errors("opened"):
+            self._db = _open(path, facts_version)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(sqlite3.Error):  # a full disk must not hide the error that is on its way
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.close()
+
+    def blob_of(self, oid: str, language: str) -> tuple[int, SkipReason | None] | None:
+        """The number of a blob whose facts are known, and why its symbols are missing if they are."""
+        query = "SELECT blob, skip_reason FROM blob WHERE oid = ? AND language = ?"
+        row = self._db.execute(query, (oid, language)).fetchone()
+        return (int(row[0]), SkipReason(row[1]) if row[1] else None) if row else None
+
+    def files_known(self) -> dict[tuple[str, str], NewFile]:
+        """(path, oid) → the file as an earlier commit has it: such a file needs no second look."""
+        rows = self._db.execute("SELECT DISTINCT path, oid, blob, size_bytes, role, skip_reason FROM file")
+        return {(row[0], row[1]): _known_file(*row) for row in rows}
+
+    def add_blobs(self, blobs: Sequence[NewBlob]) -> list[int]:
+        """The numbers of the blobs, whose facts are in the index now; nobody sees them before a commit names them."""
+        with storage_errors("written"), self._transaction():
+            return [self._add_blob(blob) for blob in blobs]
+
+    def _add_blob(self, new: NewBlob) -> int:
+        number = self._insert_blob(new)
+        facts = new.facts
+        names = self._number_names({fact.name for fact in facts.symbols} | {fact.name for fact in facts.references})
+        self._db.executemany(
+            "INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _symbol_rows(number, facts, names)
+        )
+        self._db.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?)", _occurrence_rows(number, facts, names))
+        self._db.executemany(
+            "INSERT INTO import VALUES (?, ?, ?, ?, ?)",
+            ((number, fact.line, fact.module, fact.name, fact.alias) for fact in facts.imports),
+        )
+        return number
+
+    def _insert_blob(self, new: NewBlob) -> int:
+        data = new.text.encode()
+        cursor = self._db.execute(
+            "INSERT INTO blob (oid, language, facts_version, size_bytes, lines, text, skip_reason, error_lines)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                new.oid,
+                new.language,
+                self._facts_version,
+                len(data),
+                new.text.count("\n") + (not new.text.endswith("\n") and bool(new.text)),
+                zlib.compress(data, 3),
+                new.skip_reason,
+                json.dumps(new.facts.error_lines),
+            ),
+        )
+        number = cursor.lastrowid or 0
+        self._db.execute("INSERT INTO text_index (rowid, text) VALUES (?, ?)", (number, new.text))
+        return number
+
+    def _number_names(self, names: set[str]) -> dict[str, int]:
+        if len(self._names) > _NAMES_CACHED:
+            self._names.clear()
+        missing = sorted(names - self._names.keys())
+        self._db.executemany("INSERT OR IGNORE INTO name (text) VALUES (?)", ((name,) for name in missing))
+        for start in range(0, len(missing), _VARIABLES):
+            some = missing[start : start + _VARIABLES]
+            marks = ",".join("?" * len(some))
+            rows = self._db.execute(f"SELECT text, name FROM name WHERE text IN ({marks})", some)  # noqa: S608
+            self._names.update(rows)
+        return self._names
+
+    def add_commit(self, commit: Commit, ref: str, files: Iterable[NewFile], keep: int) -> None:
+        """The commit is visible, whole; all but the `keep` newest are gone with the blobs that only they had."""
+        now = int(time.time())
+        with storage_errors("written"), self._transaction():
+            row = self._db.execute("SELECT commit_ FROM commit_ WHERE oid = ?", (commit.oid,)).fetchone()
+            number = int(row[0]) if row else self._insert_commit(commit, files, now)
+            self._db.execute("INSERT OR REPLACE INTO ref VALUES (?, ?, ?)", (ref, number, now))
+            self._forget_all_but(keep)
+
+    def _insert_commit(self, commit: Commit, files: Iterable[NewFile], now: int) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO commit_ (oid, tree, time, subject, facts_version, indexed_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (commit.oid, commit.tree, commit.time, commit.subject, self._facts_version, now),
+        )
+        number = cursor.lastrowid or 0
+        self._db.executemany(
+            "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((number, new.path, new.oid, new.blob, new.size_bytes, new.role, new.skip_reason) for new in files),
+        )
+        self._db.executemany("INSERT INTO central VALUES (?, ?, ?, ?, ?)", self._central(number))
+        return number
+
+    def _central(self, commit: int, most: int = 200) -> Iterator[tuple[int, int, int, int, int]]:
+        """The symbols that most files use, by name, a name shared by several definitions divided among them.
+
+        Names alone cannot tell one `get` from another, so methods and fields count a quarter.
+        """
+        rows = self._db.execute(
+            f"""
+            WITH defined AS (
+              SELECT symbol.name, symbol.blob, symbol.position, symbol.kind,
+                     COUNT(*) OVER (PARTITION BY symbol.name) AS definitions
+              FROM symbol JOIN file ON file.blob = symbol.blob AND file.commit_ = :commit AND file.role = 'source'
+              WHERE symbol.kind NOT IN ('heading', 'variable', 'module', 'namespace', 'field', 'constant')
+            ), used AS (
+              SELECT occurrence.name, COUNT(DISTINCT occurrence.blob) AS users,
+                     SUM(file.role = 'source') + 0.5 * SUM(file.role <> 'source') AS weight
+              FROM occurrence JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit
+              WHERE occurrence.kinds & {_WEIGHED_KINDS}
+              GROUP BY occurrence.name
+            )
+            SELECT defined.blob, defined.position, used.users,
+                   used.weight / defined.definitions
+                   * CASE WHEN defined.kind IN ('method', 'constructor') THEN 0.25 ELSE 1 END
+                   / (CASE WHEN defined.definitions > 3 THEN 4 ELSE 1 END) AS weight
+            FROM defined JOIN used USING (name) JOIN name USING (name)
+            WHERE length(name.text) > 2
+            ORDER BY weight DESC, name.text, defined.blob, defined.position LIMIT :most
+            """,  # noqa: S608
+            {"commit": commit, "most": most},
+        )
+        for place, (blob, position, users, _) in enumerate(rows.fetchall()):
+            yield commit, place, blob, position, users
+
+    def has_commit(self, oid: str) -> bool:
+        """Whether this commit is in the index, whole."""
+        return self._db.execute("SELECT 1 FROM commit_ WHERE oid = ?", (oid,)).fetchone() is not None
+
+    def _forget_all_but(self, keep: int) -> None:
+        named = "SELECT commit_ FROM ref ORDER BY checked_at DESC, ref"
+        newest = "SELECT commit_ FROM commit_ ORDER BY indexed_at DESC, commit_ DESC"
+        rows = [row[0] for query in (named, newest) for row in self._db.execute(query)]
+        kept = list(dict.fromkeys(rows))[: max(1, keep)]
+        marks = ",".join(map(str, kept))
+        for table in ("commit_", "file", "central", "ref"):
+            self._db.execute(f"DELETE FROM {table} WHERE commit_ NOT IN ({marks})")  # noqa: S608
+        orphans = self._db.execute("SELECT blob, text FROM blob WHERE blob NOT IN (SELECT blob FROM file)").fetchall()
+        for blob, text in orphans:
+            self._db.execute(
+                "INSERT INTO text_index (text_index, rowid, text) VALUES ('delete', ?, ?)",
+                (blob, zlib.decompress(text).decode()),
+            )
+            for table in ("blob", "symbol", "occurrence", "import"):
+                self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself: a full disk
+                self._db.execute("ROLLBACK")
+            self._names.clear()
+            raise
+        self._db.execute("COMMIT")
+
+
+def _open(path: Path, facts_version: int) -> sqlite3.Connection:
+    """The file's write connection; a file of another version, or none that SQLite can read, is made anew."""
+    version = f"{FORMAT_VERSION}.{facts_version}"
+    if path.exists() and version_of(path) != version:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    db = connect_to_write(path)
+    db.execute("BEGIN IMMEDIATE")
+    if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        for statement in TABLES.split(";"):
+            db.execute(statement)
+        db.execute("INSERT INTO meta VALUES ('version', ?)", (version,))
+    db.execute("COMMIT")
+    return db
+
+
+def _known_file(path: str, oid: str, blob: int, size_bytes: int, role: str, reason: str | None) -> NewFile:
+    return NewFile(path, oid, blob, size_bytes, FileRole(role), SkipReason(reason) if reason else None)
+
+
+def _symbol_rows(blob: int, facts: Facts, names: dict[str, int]) -> Iterator[tuple[object, ...]]:
+    for position, fact in enumerate(facts.symbols):
+        yield (
+            blob,
+            position,
+            fact.parent,
+            names[fact.name],
+            fact.kind,
+            fact.container,
+            fact.start_line,
+            fact.end_line,
+            fact.name_line,
+            fact.name_column,
+            fact.signature,
+            fact.doc,
+            "\n".join(fact.bases),
+        )
+
+
+def _occurrence_rows(blob: int, facts: Facts, names: dict[str, int]) -> Iterator[tuple[int, int, int, bytes]]:
+    positions: dict[str, array[int]] = {}
+    kinds: dict[str, int] = {}
+    for fact in facts.references:
+        number = _KIND_NUMBERS[fact.kind]
+        positions.setdefault(fact.name, array("I")).extend((fact.line, fact.column << 3 | number, fact.symbol + 1))
+        kinds[fact.name] = kinds.get(fact.name, 0) | 1 << number
+    for name in sorted(positions, key=names.__getitem__):
+        yield names[name], blob, kinds[name], positions[name].tobytes()
