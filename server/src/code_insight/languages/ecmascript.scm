@@ -1,0 +1,98 @@
+; What JavaScript and TypeScript share.
+(function_declaration name: (identifier) @name) @definition.function
+(generator_function_declaration name: (identifier) @name) @definition.function
+(method_definition name: [(property_identifier) (private_property_identifier)] @name) @definition.function
+(method_definition name: (string (string_fragment) @name)) @definition.function
+
+(variable_declarator name: (identifier) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+          (generator_function body: (_) @body)]) @definition.function
+(variable_declarator name: (identifier) @name value: (class body: (_) @body)) @definition.class
+(lexical_declaration "const" (variable_declarator name: (identifier) @name) @definition.constant)
+(variable_declarator name: (identifier) @name) @definition.variable
+
+(expression_statement (assignment_expression
+  left: (member_expression object: (_) @receiver property: (property_identifier) @name)
+  right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+          (generator_function body: (_) @body)]) @definition.function)
+(expression_statement (assignment_expression
+  left: (member_expression object: (_) @receiver property: (property_identifier) @name)
+  right: (assignment_expression)) @definition.variable
+  (#match? @receiver "^(module\\.)?exports$"))
+(expression_statement (assignment_expression
+  left: (member_expression object: (_) @receiver property: (property_identifier) @name)
+  right: (class body: (_) @body)) @definition.class)
+(expression_statement (assignment_expression left: (identifier) @name
+  right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.function)
+(expression_statement (assignment_expression
+  left: (member_expression object: (_) @receiver property: (property_identifier) @name)) @definition.variable
+  (#match? @receiver "^(module\\.)?exports$"))
+
+(variable_declarator value: (object (pair key: (property_identifier) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.function))
+(assignment_expression right: (object (pair key: (property_identifier) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.function))
+(export_statement value: (object (pair key: (property_identifier) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.function))
+
+(import_statement (import_clause (identifier) @import.alias) @import.default
+  source: (string (string_fragment) @import.module))
+(import_statement (import_clause (namespace_import (identifier) @import.alias))
+  source: (string (string_fragment) @import.module))
+(import_statement (import_clause (named_imports (import_specifier name: (_) @import.name !alias)))
+  source: (string (string_fragment) @import.module))
+(import_statement (import_clause (named_imports
+    (import_specifier name: (_) @import.name alias: (identifier) @import.alias)))
+  source: (string (string_fragment) @import.module))
+(import_statement . source: (string (string_fragment) @import.module))
+(export_statement "*" @import.all source: (string (string_fragment) @import.module))
+(export_statement (namespace_export (identifier) @import.alias) source: (string (string_fragment) @import.module))
+(export_statement (export_clause (export_specifier name: (_) @import.name !alias))
+  source: (string (string_fragment) @import.module))
+(export_statement (export_clause (export_specifier name: (_) @import.name alias: (_) @import.alias))
+  source: (string (string_fragment) @import.module))
+(variable_declarator name: (identifier) @import.alias value: (call_expression
+  function: (identifier) @import.require arguments: (arguments . (string (string_fragment) @import.module)))
+  (#eq? @import.require "require"))
+(variable_declarator
+  name: (object_pattern (shorthand_property_identifier_pattern) @import.name)
+  value: (call_expression
+    function: (identifier) @import.require arguments: (arguments . (string (string_fragment) @import.module)))
+  (#eq? @import.require "require"))
+(variable_declarator
+  name: (object_pattern (pair_pattern key: (property_identifier) @import.name value: (identifier) @import.alias))
+  value: (call_expression
+    function: (identifier) @import.require arguments: (arguments . (string (string_fragment) @import.module)))
+  (#eq? @import.require "require"))
+(call_expression function: [(identifier) (import)] @import.require
+  arguments: (arguments . (string (string_fragment) @import.module))
+  (#any-of? @import.require "require" "import"))
+
+;;; occurrences
+
+(identifier) @reference.name
+(property_identifier) @reference.name
+(private_property_identifier) @reference.name
+(shorthand_property_identifier) @reference.name
+(shorthand_property_identifier_pattern) @reference.name
+
+(call_expression function: (identifier) @reference.call)
+(call_expression function: (member_expression
+  property: [(property_identifier) (private_property_identifier)] @reference.call))
+(new_expression constructor: (identifier) @reference.call)
+(new_expression constructor: (member_expression property: (property_identifier) @reference.call))
+(decorator (identifier) @reference.call)
+
+(import_clause (identifier) @reference.import)
+(namespace_import (identifier) @reference.import)
+(import_specifier name: (identifier) @reference.import)
+(import_specifier alias: (identifier) @reference.import)
+(export_specifier name: (identifier) @reference.import)
+
+(arrow_function) @local.scope
+(function_expression) @local.scope
+(generator_function) @local.scope
+(class_static_block) @local.scope
+(export_statement) @wrapper
+(decorator) @attribute
+(comment) @comment
