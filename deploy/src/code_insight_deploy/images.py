@@ -1,0 +1,197 @@
+"""The Docker SDK: build an image from a tree, find one that was built before, run one as a Fly machine would.
+
+The engine is asked for BuildKit (version 2 of its /build), which the SDK has no method for; the SDK's own connection
+carries the request. With SOURCE_DATE_EPOCH the time of the build is in no part of the image.
+"""
+
+import base64
+import contextlib
+import io
+import json
+import shlex
+import tarfile
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import docker.errors
+import requests
+from docker.models.containers import Container
+from docker.models.images import Image
+
+from code_insight_deploy.apps import App
+from code_insight_deploy.buildlog import BuildLog
+from code_insight_deploy.errors import BuildFailed, NoBase, NoEngine
+from code_insight_deploy.proofs import BuiltImage, SourceTree
+from code_insight_deploy.source import archive
+
+NAME = "code-insight"
+TREE_LABEL = "code-insight.tree"
+BASE_LABEL = "code-insight.base"
+USER = "10001:10001"
+BUILDKIT = "2"
+BUILD_SECONDS = 1800
+MOST_PROCESSES = 256
+
+Say = Callable[[str], None]
+
+
+def connect() -> docker.DockerClient:
+    """The engine that the docker command would speak to. Raises NoEngine when none answers."""
+    try:
+        client = docker.from_env(timeout=BUILD_SECONDS)
+        client.ping()
+    except docker.errors.DockerException as error:
+        raise NoEngine(
+            f"no Docker engine answers: {error}",
+            "Start Docker, or name an engine in DOCKER_HOST. On a Debian machine without one, "
+            "`sudo .ci/engine` installs and starts it.",
+        ) from error
+    return client
+
+
+def build(client: docker.DockerClient, folder: Path, source: SourceTree, base: str, say: Say) -> BuiltImage:
+    """An image of `source` on `base`, tagged; one that was built before is taken as it is.
+
+    Raises NoBase when there is no `base`, and BuildFailed with the end of what the failing step printed.
+    """
+    base_id = _base_id(client, base, say)
+    reference = f"{NAME}:{source.tag}"
+    if found := _find(client, source, base_id):
+        say(f"built before: {found.id}")
+        found.tag(NAME, source.tag)
+        return _built(found, reference, source)
+    context = archive(folder, source)
+    arguments = {"BASE": base, "SOURCE_TREE": source.tree, "VERSION": _version(context), "SOURCE_DATE_EPOCH": "0"}
+    say(f"git archive {source.tree} | {shlex.join(build_command(reference, arguments))}")
+    _post_build(client, context, reference, arguments, {BASE_LABEL: base_id}, say)
+    return _built(client.images.get(reference), reference, source)
+
+
+def build_command(reference: str, arguments: dict[str, str]) -> list[str]:
+    """What to type for the same build by hand; it reads the tree as a tar from its standard input."""
+    options = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
+    return ["docker", "build", *options, "--tag", reference, "-"]
+
+
+def _base_id(client: docker.DockerClient, base: str, say: Say) -> str:
+    """The ID of the image to build on, pulled when it is not here."""
+    try:
+        return str(client.images.get(base).id)
+    except docker.errors.ImageNotFound:
+        say(f"docker pull {base}")
+    try:
+        pulled = client.images.pull(base)
+        return str((pulled[0] if isinstance(pulled, list) else pulled).id)
+    except docker.errors.APIError as error:
+        raise NoBase(
+            f"no image {base} here, and it cannot be pulled: {error.explanation}",
+            "Name another with --base or BASE. Where no registry can be reached, `.ci/base-image` makes a stand-in: "
+            "--base code-insight-base:3.14.",
+        ) from error
+
+
+def _find(client: docker.DockerClient, source: SourceTree, base_id: str) -> Image | None:
+    """An image that was made of this very tree on this very base."""
+    labels = [f"{TREE_LABEL}={source.tree}", f"{BASE_LABEL}={base_id}"]
+    images = client.images.list(filters={"label": labels})
+    return images[0] if images else None
+
+
+def _built(image: Image, reference: str, source: SourceTree) -> BuiltImage:
+    labelled = image.labels.get(TREE_LABEL)
+    if labelled != source.tree:
+        raise BuildFailed(f"{reference} says that it is of the tree {labelled}", "The Dockerfile must set its label.")
+    return BuiltImage(
+        reference=reference, image_id=str(image.id), tree=source.tree, size_bytes=int(image.attrs["Size"])
+    )
+
+
+def _version(context: bytes) -> str:
+    """The server's version, as the tree itself has it."""
+    with tarfile.open(fileobj=io.BytesIO(context)) as files:
+        member = files.extractfile("server/pyproject.toml")
+        assert member is not None
+        return str(tomllib.loads(member.read().decode())["project"]["version"])
+
+
+def _post_build(
+    client: docker.DockerClient,
+    context: bytes,
+    reference: str,
+    arguments: dict[str, str],
+    labels: dict[str, str],
+    say: Say,
+) -> None:
+    """Let the engine build; raise what it reports in the stream, since the status of the reply is 200 all the same."""
+    api = client.api
+    answer = api.post(
+        f"{api.base_url}/v{api.api_version}/build",
+        data=context,
+        params={
+            "version": BUILDKIT,
+            "t": reference,
+            "buildargs": json.dumps(arguments),
+            "labels": json.dumps(labels),
+        },
+        headers={"Content-Type": "application/x-tar"},
+        stream=True,
+        timeout=BUILD_SECONDS,
+    )
+    if answer.status_code != requests.codes.ok:
+        raise BuildFailed(f"the engine refused the build: {answer.text.strip()}", "The engine must know BuildKit.")
+    log = BuildLog()
+    for line in answer.iter_lines():
+        _follow(json.loads(line), log, say)
+
+
+def _follow(message: dict[str, object], log: BuildLog, say: Say) -> None:
+    if "error" in message:
+        raise BuildFailed(log.failure or str(message["error"]), "Nothing was released; the app is as it was.")
+    if message.get("id") == "moby.buildkit.trace":
+        for line in log.read(base64.b64decode(str(message["aux"]))):
+            say(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A container of the image, and where it can be reached from here."""
+
+    container: Container
+    address: str
+    """http://127.0.0.1:<port>"""
+
+    def output(self) -> str:
+        """The last lines that the process has printed."""
+        return self.container.logs(tail=40).decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def running(client: docker.DockerClient, image: BuiltImage, app: App, repositories: Path) -> Iterator[Running]:
+    """A container as Fly would run the image for `app`: its memory and CPUs, no privilege, nothing writable but /tmp
+    and /data. The folder `repositories` can be read at /repositories. The container is gone afterwards.
+    """
+    container = client.containers.run(
+        image.image_id,
+        detach=True,
+        read_only=True,
+        tmpfs={"/tmp": "size=64m,mode=1777,noexec", "/data": "size=128m,uid=10001,gid=10001,mode=0700"},  # noqa: S108
+        user=USER,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        mem_limit=app.memory_bytes,
+        memswap_limit=app.memory_bytes,
+        nano_cpus=app.cpus * 10**9,
+        pids_limit=MOST_PROCESSES,
+        ports={f"{app.port}/tcp": ("127.0.0.1", 0)},
+        volumes={str(repositories): {"bind": "/repositories", "mode": "ro"}},
+        environment={"CODE_INSIGHT_LOCAL_FOLDERS": "/repositories"},
+    )
+    try:
+        container.reload()
+        published = (container.attrs["NetworkSettings"]["Ports"].get(f"{app.port}/tcp") or [{"HostPort": "0"}])[0]
+        yield Running(container=container, address=f"http://127.0.0.1:{published['HostPort']}")
+    finally:
+        container.remove(force=True)
