@@ -47,7 +47,8 @@ def build(folder: Path, base: str, *, allow_dirty: bool) -> BuiltImage:
     """Build the tree of `folder` on the image `base`."""
     tree = source.source_tree(folder, allow_dirty=allow_dirty)
     _say(f"tree {tree.tree} of commit {tree.commit}{', with changes that no commit holds' if tree.dirty else ''}")
-    return images.build(images.connect(), folder, tree, base, _say)
+    with images.engine() as engine:
+        return images.build(engine, folder, tree, base, _say)
 
 
 def smoke(folder: Path, base: str, config: str, *, allow_dirty: bool) -> Smoked:
@@ -57,7 +58,8 @@ def smoke(folder: Path, base: str, config: str, *, allow_dirty: bool) -> Smoked:
     app = apps.read_app(source.top_folder(folder) / config)
     built = build(folder, base, allow_dirty=allow_dirty)
     _say(f"running {built.reference} with {app.memory_bytes // apps.MEGABYTE} MB, {app.cpus} CPU, read-only, as 10001")
-    return smoking.smoke(images.connect(), built, app, _say)
+    with images.engine() as engine:
+        return smoking.smoke(engine, built, app, _say)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -38,18 +38,27 @@ MOST_PROCESSES = 256
 Say = Callable[[str], None]
 
 
-def connect() -> docker.DockerClient:
+@contextlib.contextmanager
+def engine() -> Iterator[docker.DockerClient]:
     """The engine that the docker command would speak to. Raises NoEngine when none answers."""
     try:
         client = docker.from_env(timeout=BUILD_SECONDS)
-        client.ping()
     except docker.errors.DockerException as error:
-        raise NoEngine(
-            f"no Docker engine answers: {error}",
-            "Start Docker, or name an engine in DOCKER_HOST. On a Debian machine without one, "
-            "`sudo .ci/engine` installs and starts it.",
-        ) from error
-    return client
+        raise _no_engine(error) from error
+    with contextlib.closing(client):
+        try:
+            client.ping()
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise _no_engine(error) from error
+        yield client
+
+
+def _no_engine(error: Exception) -> NoEngine:
+    return NoEngine(
+        f"no Docker engine answers: {error}",
+        "Start Docker, or name an engine in DOCKER_HOST. On a Debian machine without one, `sudo .ci/engine` installs "
+        "and starts it.",
+    )
 
 
 def build(client: docker.DockerClient, folder: Path, source: SourceTree, base: str, say: Say) -> BuiltImage:
@@ -57,16 +66,16 @@ def build(client: docker.DockerClient, folder: Path, source: SourceTree, base: s
 
     Raises NoBase when there is no `base`, and BuildFailed with the end of what the failing step printed.
     """
-    base_id = _base_id(client, base, say)
+    base_is = base_id(client, base, say)
     reference = f"{NAME}:{source.tag}"
-    if found := _find(client, source, base_id):
+    if found := _find(client, source, base_is):
         say(f"built before: {found.id}")
         found.tag(NAME, source.tag)
         return _built(found, reference, source)
     context = archive(folder, source)
     arguments = {"BASE": base, "SOURCE_TREE": source.tree, "VERSION": _version(context), "SOURCE_DATE_EPOCH": "0"}
     say(f"git archive {source.tree} | {shlex.join(build_command(reference, arguments))}")
-    _post_build(client, context, reference, arguments, {BASE_LABEL: base_id}, say)
+    _post_build(client, context, reference, arguments, {BASE_LABEL: base_is}, say)
     return _built(client.images.get(reference), reference, source)
 
 
@@ -76,7 +85,7 @@ def build_command(reference: str, arguments: dict[str, str]) -> list[str]:
     return ["docker", "build", *options, "--tag", reference, "-"]
 
 
-def _base_id(client: docker.DockerClient, base: str, say: Say) -> str:
+def base_id(client: docker.DockerClient, base: str, say: Say) -> str:
     """The ID of the image to build on, pulled when it is not here."""
     try:
         return str(client.images.get(base).id)
@@ -143,8 +152,9 @@ def _post_build(
     if answer.status_code != requests.codes.ok:
         raise BuildFailed(f"the engine refused the build: {answer.text.strip()}", "The engine must know BuildKit.")
     log = BuildLog()
-    for line in answer.iter_lines():
-        _follow(json.loads(line), log, say)
+    with answer:
+        for line in answer.iter_lines():
+            _follow(json.loads(line), log, say)
 
 
 def _follow(message: dict[str, object], log: BuildLog, say: Say) -> None:

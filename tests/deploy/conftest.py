@@ -1,0 +1,87 @@
+"""Places for the release's tests: real git repositories in a temporary folder, and the real Docker engine."""
+
+import gc
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from code_insight_deploy import images
+from code_insight_deploy.errors import NoBase, NoEngine
+
+from tests.deploy.places import Repository, cannot_run
+
+TINY_DOCKERFILE = """\
+ARG BASE
+FROM ${BASE}
+COPY server/server.py /server.py
+STOPSIGNAL SIGTERM
+CMD ["python", "/server.py"]
+ARG SOURCE_TREE
+ENV TREE=${SOURCE_TREE}
+LABEL code-insight.tree="${SOURCE_TREE}"
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A repository with one commit: README.md, and an ignore file that keeps *.log out."""
+    made = Repository(tmp_path / "repository")
+    made.write("README.md", "# a\n")
+    made.write(".gitignore", "*.log\n")
+    made.commit("first")
+    return made
+
+
+@pytest.fixture
+def tiny(repository: Repository, request: pytest.FixtureRequest) -> Repository:
+    """A repository with a Dockerfile that takes no time: an image of one Python file, `server/server.py`."""
+    repository.write("Dockerfile", TINY_DOCKERFILE)
+    repository.write("server/pyproject.toml", '[project]\nname = "tiny"\nversion = "1.2.3"\n')
+    # The name of the test makes the tree its own: images of other tests are not found instead.
+    repository.write("server/server.py", f"# {request.node.nodeid}\nprint('hello')\n")
+    repository.commit("tiny")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The Docker engine of this machine."""
+    try:
+        with images.engine() as client:
+            yield client
+    except NoEngine as error:
+        cannot_run(error.happened)
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine on which no engine answers."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{os.devnull}/no-engine.sock")
+    with warnings.catch_warnings():
+        # docker/transport/unixconn.py leaves the socket open on which it could not connect.
+        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+        yield
+        gc.collect()
+
+
+@pytest.fixture(scope="session")
+def base(engine: docker.DockerClient) -> str:
+    """The image to build on, which is there: $BASE, or what the Dockerfile names."""
+    reference = os.environ.get("BASE") or "python:3.14-slim"
+    try:
+        images.base_id(engine, reference, print)
+    except NoBase as error:
+        cannot_run(error.happened)
+    return reference
+
+
+@pytest.fixture
+def built_images(engine: docker.DockerClient) -> Iterator[set[str]]:
+    """References of images that are to be gone after the test."""
+    references: set[str] = set()
+    yield references
+    for reference in references:
+        engine.images.remove(reference, force=True)
