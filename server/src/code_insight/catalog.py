@@ -55,9 +55,16 @@ class Catalog:
     folder: Path
     limits: CatalogLimits
     _jobs: threading.BoundedSemaphore = field(init=False)
+    _closing: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __post_init__(self) -> None:
         self._jobs = threading.BoundedSemaphore(self.limits.jobs)
+
+    def close(self, wait_seconds: float = 3.0) -> None:
+        """Jobs that run have been cancelled, and their processes are gone, if that took no longer than asked."""
+        self._closing.set()
+        for _ in range(self.limits.jobs):
+            self._jobs.acquire(timeout=wait_seconds / self.limits.jobs)
 
     def repositories(self) -> list[Repository]:
         """All repositories that are held, by name, whether or not a commit of them is whole."""
@@ -118,7 +125,7 @@ class Catalog:
         RepositoryTooLarge, StorageFailed, TookTooLong, Cancelled; what was indexed before is untouched then.
         """
         began = time.monotonic()
-        call = _with_deadline(call or git.Call(), began + self.limits.job_seconds)
+        call = self._with_deadline(call or git.Call(), began + self.limits.job_seconds)
         if ref:
             git.valid_ref(ref)
         source = self._source(url)
@@ -126,6 +133,14 @@ class Catalog:
             known, parsed = source.index(home, ref, call, self.limits)
         indexed = next(commit for commit in store.commits(source.repository, home / "index.db") if ref in commit.refs)
         return Added(indexed, known, parsed, time.monotonic() - began)
+
+    def _with_deadline(self, call: git.Call, deadline: float) -> git.Call:
+        def cancelled() -> bool:
+            if time.monotonic() > deadline:
+                raise TookTooLong("Adding the repository took too long.", "Try again: what was indexed so far is kept.")
+            return self._closing.is_set() or call.cancelled()
+
+        return git.Call(cancelled, call.progress)
 
     def _source(self, url: str) -> _Folder | _Remote:
         if url.startswith(("/", "~", "./", "../")) or url == ".":
@@ -237,15 +252,6 @@ def _index(git_dir: Path, oid: str, ref: str, home: Path, call: git.Call, limits
     )
     done = indexing.index_commit(git_dir, commit, ref, home / "index.db", index_limits, limits.git, call)
     return done.was_known, done.blobs_parsed
-
-
-def _with_deadline(call: git.Call, deadline: float) -> git.Call:
-    def cancelled() -> bool:
-        if time.monotonic() > deadline:
-            raise TookTooLong("Adding the repository took too long.", "Try again: what was indexed so far is kept.")
-        return call.cancelled()
-
-    return git.Call(cancelled, call.progress)
 
 
 def _check(call: git.Call) -> None:

@@ -25,7 +25,7 @@ class ClonePolicy:
 
 @dataclass(frozen=True, slots=True)
 class CloneUrl:
-    """A URL that `ClonePolicy` allows, in its canonical form: no ".git", no slash at the end. Only `parse` makes one."""
+    """A URL that `ClonePolicy` allows, canonical: no ".git", no slash at the end. Only `parse` makes one."""
 
     host: str
     port: int

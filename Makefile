@@ -1,0 +1,51 @@
+# One line per chore; `make` lists them. Needs git, make and python3 >= 3.11; uv is fetched into .tools when it is missing.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv || echo .tools/bin/uv)
+RUN := $(UV) run --quiet
+REPO ?= .
+PORT ?= 8080
+BASE ?= python:3.14-slim
+CONFIG ?= fly.toml
+
+.PHONY: help serve test check format image smoke bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(UV) ## start the server with this repository, or REPO=<folder or https URL>, at PORT (8080)
+	CODE_INSIGHT_PORT=$(PORT) $(RUN) --package code-insight code-insight serve $(REPO)
+
+test: $(UV) ## run all tests; those of containers need a Docker engine
+	BASE=$(BASE) $(RUN) --all-packages pytest
+
+check: $(UV) ## style, types and import rules
+	$(RUN) --all-packages ruff check
+	$(RUN) --all-packages ruff format --check
+	$(RUN) --all-packages mypy
+	$(RUN) --all-packages lint-imports
+
+format: $(UV) ## put the source in order
+	$(RUN) --all-packages ruff check --fix
+	$(RUN) --all-packages ruff format
+
+image: $(UV) ## build the image of HEAD's tree and tag it with its commit
+	$(RUN) --package code-insight-deploy code-insight-deploy build --base $(BASE) $(ARGS)
+
+smoke: $(UV) ## run that image as a Fly machine would, and check it
+	$(RUN) --package code-insight-deploy code-insight-deploy smoke --base $(BASE) --config $(CONFIG) $(ARGS)
+
+bench: $(UV) ## print the tables of docs/benchmarks.md that need no container
+	$(RUN) --all-packages python benchmarks/start.py
+	$(RUN) --all-packages python benchmarks/memory.py
+
+clean: ## remove what the other targets made, indexes included
+	rm -rf .venv .tools .code-insight .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# Only when no uv is on the PATH: the wheel from the package index, in a folder of our own.
+.tools/bin/uv:
+	@echo "uv is missing: installing uv $(UV_VERSION) into .tools"
+	@python3 -m venv .tools 2>/dev/null && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
+	  || { rm -rf .tools; python3 -m pip install --quiet --disable-pip-version-check --target .tools uv==$(UV_VERSION); } \
+	  || { rm -rf .tools; echo "Install uv (https://docs.astral.sh/uv), or Python's venv module (Debian: python3-venv)."; exit 1; }

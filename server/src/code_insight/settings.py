@@ -1,0 +1,137 @@
+"""Every environment variable that the server reads: meaning, unit, default. Read once, checked at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_PREFIX = "CODE_INSIGHT_"
+_OID = re.compile(r"[0-9a-f]{40}")
+_HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")
+
+
+class SettingsError(Exception):
+    """One line for each setting that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this process runs; the same names, in capitals and with CODE_INSIGHT_ in front, are environment variables."""
+
+    host: str = "127.0.0.1"  # address to listen at
+    port: int = 8080
+    data_dir: Path = Path(".code-insight")  # where indexes are kept
+    repositories: tuple[str, ...] = ()  # URLs and folders that are indexed at start; space-separated
+    clone_hosts: tuple[str, ...] = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org", "git.sr.ht")
+    clone_private_addresses: bool = False  # whether those hosts may have addresses that are not public
+    ca_file: str = ""  # certificates to trust for https, instead of the system's
+    local_folders: tuple[Path, ...] = ()  # below which folders may be indexed; colon-separated
+    allowed_hosts: tuple[str, ...] = ()  # names under which /mcp may be asked, beside localhost and the Fly app's own
+    repositories_max: int = 100
+    jobs: int = 2  # repositories that are indexed at the same time
+    job_seconds_max: int = 900
+    clone_seconds_max: int = 300
+    clone_bytes_max: int = 1 << 30  # of a fetched pack
+    git_memory_bytes_max: int = 1 << 30
+    files_max: int = 100_000  # of a commit
+    file_bytes_max: int = 1 << 20  # a larger file is listed and not indexed
+    total_bytes_max: int = 1 << 29  # of all files of a commit that are indexed
+    commits_max: int = 3  # kept per repository
+    workers: int = 2  # processes that parse, per job
+    source_tree: str = ""  # git tree of the source that runs, baked into the image
+    fly_app_name: str = ""  # without prefix, set by Fly: FLY_APP_NAME, …
+    fly_machine_id: str = ""
+    fly_machine_version: str = ""
+    fly_image_ref: str = ""
+    fly_region: str = ""
+
+
+def read(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of an environment (this process's by default); raises SettingsError with all that is wrong."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    problems = []
+    for name, parse in _PARSERS.items():
+        variable = name.upper() if name.startswith("fly_") else _PREFIX + name.upper()
+        if text := environment.get(variable, "").strip():
+            try:
+                values[name] = parse(text)
+            except ValueError as error:
+                problems.append(f"{variable}={text[:80]!r}: {error}")
+    known = {_PREFIX + name.upper() for name in _PARSERS}
+    unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
+    problems += [f"{name} is not a setting; docs/operating.md lists them" for name in unknown]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**values)
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low:,} to {high:,} is expected")
+        return int(text)
+
+    return parse
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("0", "1", "false", "true", "no", "yes"):
+        raise ValueError("true or false is expected")
+    return text.lower() in ("1", "true", "yes")
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    folders = [Path(part).expanduser() for part in text.split(os.pathsep) if part]
+    if missing := [folder for folder in folders if not folder.is_absolute()]:
+        raise ValueError(f"absolute folders are expected, not {missing[0]}")
+    return tuple(folder.resolve() for folder in folders)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = text.replace(",", " ").split()
+    if wrong := [host for host in hosts if not _HOST.fullmatch(host)]:
+        raise ValueError(f"lower-case host names are expected, not {wrong[0]!r}")
+    return tuple(hosts)
+
+
+def _oid(text: str) -> str:
+    if text == "unknown":  # an image that was built by hand
+        return ""
+    if not _OID.fullmatch(text):
+        raise ValueError("40 hexadecimal digits are expected")
+    return text
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "host": str,
+    "port": _whole(0, 65_535),
+    "data_dir": lambda text: Path(text).expanduser(),
+    "repositories": lambda text: tuple(text.split()),
+    "clone_hosts": _hosts,
+    "clone_private_addresses": _truth,
+    "ca_file": str,
+    "local_folders": _folders,
+    "allowed_hosts": _hosts,
+    "repositories_max": _whole(1, 100_000),
+    "jobs": _whole(1, 64),
+    "job_seconds_max": _whole(1, 86_400),
+    "clone_seconds_max": _whole(1, 86_400),
+    "clone_bytes_max": _whole(1 << 16, 1 << 40),
+    "git_memory_bytes_max": _whole(1 << 26, 1 << 40),
+    "files_max": _whole(1, 10_000_000),
+    "file_bytes_max": _whole(1, 1 << 26),
+    "total_bytes_max": _whole(1, 1 << 40),
+    "commits_max": _whole(1, 1_000),
+    "workers": _whole(1, 64),
+    "source_tree": _oid,
+    "fly_app_name": str,
+    "fly_machine_id": str,
+    "fly_machine_version": str,
+    "fly_image_ref": str,
+    "fly_region": str,
+}

@@ -1,0 +1,52 @@
+"""One ASGI application: MCP at /mcp behind the Host and Origin guard, pages at / and /repositories/."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from fastmcp import FastMCP
+from sse_starlette.sse import AppStatus
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+
+from code_insight.catalog import Catalog
+from code_insight.tools import build_server
+from code_insight.web.pages import page_routes
+from code_insight.web.shell import warm
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+def build_app(catalog: Catalog, version: str, allowed_hosts: Sequence[str]) -> Starlette:
+    """Pages and MCP over one catalog; `allowed_hosts` are the names under which /mcp may be asked, beside localhost."""
+    server = build_server(catalog, version)
+    return mounted(server, page_routes(catalog, server, version), allowed_hosts)
+
+
+def mounted(server: FastMCP[None], routes: Sequence[BaseRoute], allowed_hosts: Sequence[str]) -> Starlette:
+    """An MCP server at /mcp of an application that owns `routes`.
+
+    The guard covers /mcp alone: a health check asks by an address, not by a name. SSE rather than JSON answers, because
+    only then does a client that goes away end the work that it asked for.
+    """
+    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # otherwise a signal cuts the answers that are on their way
+    mcp_app = server.http_app(
+        path="/mcp",
+        stateless_http=True,
+        json_response=False,
+        host_origin_protection=True,
+        allowed_hosts=[*LOCAL_HOSTS, *allowed_hosts],
+        allowed_origins=[f"https://{host}" for host in allowed_hosts],
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with mcp_app.lifespan(mcp_app):
+            # FastMCP imports 400 modules at a legacy client's first call; better now than then.
+            warming = asyncio.create_task(warm(1.0, lambda: server._state_store))  # noqa: SLF001
+            yield
+            warming.cancel()
+
+    return Starlette(routes=[*routes, Mount("/", app=mcp_app)], lifespan=lifespan)
