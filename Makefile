@@ -9,7 +9,7 @@ PORT ?= 8080
 BASE ?= python:3.14-slim
 CONFIG ?= fly.toml
 
-.PHONY: help serve test check format image smoke bench clean
+.PHONY: help serve test check format docs image smoke bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ check: $(UV) ## style, types and import rules
 format: $(UV) ## put the source in order
 	$(RUN) --all-packages ruff check --fix
 	$(RUN) --all-packages ruff format
+
+docs: $(UV) ## write docs/tools.md from the tools
+	$(RUN) --all-packages python docs/generate.py
 
 image: $(UV) ## build the image of HEAD's tree and tag it with its commit
 	$(RUN) --package code-insight-deploy code-insight-deploy build --base $(BASE) $(ARGS)

@@ -1,0 +1,115 @@
+"""The house itself: import rules, proofs, docs that are true, commands that the README names."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from code_insight.settings import Settings
+
+TOP = Path(__file__).resolve().parent.parent
+SOURCES = sorted([*(TOP / "server/src").rglob("*.py"), *(TOP / "deploy/src").rglob("*.py")])
+PROOFS = {
+    "IndexedCommit": "server/src/code_insight/store/reading.py",
+    "CloneUrl": "server/src/code_insight/clone_url.py",
+    "SourceTree": "deploy/src/code_insight_deploy/source.py",
+    "BuiltImage": "deploy/src/code_insight_deploy/images.py",
+    "Smoked": "deploy/src/code_insight_deploy/smoking.py",
+}
+
+
+def _calls(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    names = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {f.id if isinstance(f, ast.Name) else f.attr for f in names if isinstance(f, ast.Name | ast.Attribute)}
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_a_proof_is_made_in_one_file(proof: str) -> None:
+    makers = [str(path.relative_to(TOP)) for path in SOURCES if proof in _calls(path)]
+    assert makers == [PROOFS[proof]]
+
+
+def test_the_import_rules_hold() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    found = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
+def test_every_room_has_its_line_in_the_architecture() -> None:
+    text = (TOP / "ARCHITECTURE.md").read_text("utf-8")
+    rooms = [
+        path.stem if path.suffix else path.name
+        for path in _rooms("server/src/code_insight", "deploy/src/code_insight_deploy")
+    ]
+    assert [room for room in rooms if f"`{room}" not in text] == []
+
+
+def _rooms(*packages: str) -> list[Path]:
+    inside = [path for package in packages for path in (TOP / package).iterdir()]
+    ignored = {"__init__.py", "__pycache__", "py.typed"}
+    return [path for path in inside if path.name not in ignored and (path.is_dir() or path.suffix == ".py")]
+
+
+def test_every_setting_is_documented() -> None:
+    text = (TOP / "docs/operating.md").read_text("utf-8")
+    names = [field.name.upper() for field in dataclasses.fields(Settings)]
+    variables = [name if name.startswith("FLY_") else f"CODE_INSIGHT_{name}" for name in names]
+    assert [variable for variable in variables if f"`{variable}`" not in text] == []
+
+
+def test_every_setting_in_the_docs_exists() -> None:
+    text = (TOP / "docs/operating.md").read_text("utf-8")
+    known = {f"CODE_INSIGHT_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    assert set(re.findall(r"CODE_INSIGHT_[A-Z_]+", text)) <= known
+
+
+async def test_the_page_of_tools_is_what_the_tools_say() -> None:
+    generate = _load(TOP / "docs/generate.py")
+    written = (TOP / "docs/tools.md").read_text("utf-8")
+    assert written == generate.page(await generate.definitions()), "run `make docs`"
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_make_target_that_is_named_somewhere_exists() -> None:
+    targets = set(re.findall(r"(?m)^([a-z][a-z-]*):", (TOP / "Makefile").read_text("utf-8")))
+    texts = [
+        *TOP.glob("*.md"),
+        *(TOP / "docs").glob("*.md"),
+        *(TOP / ".github/workflows").glob("*.yml"),
+        TOP / ".ci/run",
+    ]
+    named = {
+        word for path in texts for word in re.findall(r"(?:`|^\s*|run: )make ([a-z-]+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert named - {"release"} <= targets
+    assert {"serve", "test"} <= named
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    pages = [*TOP.glob("*.md"), *(TOP / "docs").glob("*.md")]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+    ]
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_first_thirty_lines_of_the_readme_name_the_two_commands() -> None:
+    beginning = "\n".join((TOP / "README.md").read_text("utf-8").splitlines()[:40])
+    assert "make serve" in beginning
+    assert "make test" in beginning
