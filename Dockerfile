@@ -13,7 +13,8 @@ FROM ${BASE} AS uv
 ARG UV_VERSION=0.13.9
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null
 RUN pip install --no-cache-dir --no-compile --root-user-action ignore uv==${UV_VERSION}
-ENV UV_NO_CACHE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 PYTHONDONTWRITEBYTECODE=1
+ENV UV_NO_CACHE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 PYTHONDONTWRITEBYTECODE=1 \
+    PY_KEY_VALUE_DISABLE_BEARTYPE=true
 
 # What the server alone needs, in locked versions with their hashes. A stage of its own, because the lock also holds
 # the tools of development: while this file stays the same, the dependencies' layer does.
@@ -28,7 +29,8 @@ RUN uv export --locked --quiet --package code-insight --no-dev --no-emit-workspa
 FROM uv AS dependencies
 COPY --from=lock /requirements.txt /
 RUN uv venv --quiet /app && uv pip sync --quiet --python /app --require-hashes /requirements.txt && rm -f /app/.lock \
- && find /app -name '*.so' -exec strip --strip-unneeded {} +
+ && find /app -name '*.so' -exec strip --strip-unneeded {} + \
+ && find /app -type d '(' -name tests -o -name benchmarks ')' -prune -exec rm -r {} +
 COPY server/image/bytecode.py /
 RUN /app/bin/python /bytecode.py /app \
  && mkdir /out && cp -a /app /out/ && find /out -exec touch -hd @0 {} +
@@ -59,6 +61,7 @@ ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONSAFEPATH=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    PY_KEY_VALUE_DISABLE_BEARTYPE=true \
     CODE_INSIGHT_HOST=0.0.0.0 \
     CODE_INSIGHT_PORT=8080 \
     CODE_INSIGHT_DATA_DIR=/data

@@ -2,9 +2,10 @@
 
 Run by the environment's own interpreter while the image is built: `python bytecode.py FOLDER` compiles below FOLDER.
 Everything compiled would be 2 x as many bytes, most of them never read. The list is found by use: a one-tool FastMCP
-server is started and asked over HTTP in both eras of the protocol. It depends on no line of code-insight, so that a
-change of its source leaves the layer of the dependencies as it is; what code-insight imports beyond that is named in
-BEYOND_FASTMCP, and a container test fails when a module of the running server has no bytecode.
+server is started and asked over HTTP in both eras of the protocol, and what the interpreter then has compiled is used.
+It depends on no line of code-insight, so that a change of its source leaves the layer of the dependencies as it is;
+what code-insight imports beyond that is named in BEYOND_FASTMCP, and a container test fails when a module of the
+running server has no bytecode.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BEYOND_FASTMCP = (
+    "anyio.from_thread",
     "jinja2.ext",
     "jinja2.loaders",
     "markdown_it",
@@ -36,16 +38,19 @@ BEYOND_FASTMCP = (
 MODERN = "2026-07-28"
 HANDSHAKE = "2025-11-25"
 PATIENCE_SECONDS = 30.0
+HEAD_BYTES = 16
+UNCHECKED_HASH = (1).to_bytes(4, "little")
 
 
 def main(folder: Path) -> None:
     """Compile below `folder` what a server uses; print how many modules that were."""
+    sys.dont_write_bytecode = False
     import_named_modules(folder)
     with serving() as port:
         ask_in_both_eras(port)
-    used = modules_below(folder)
-    for source in used:
-        compile_unchecked(source)
+    used = sorted(folder.rglob("__pycache__/*.pyc"))
+    for bytecode in used:
+        make_timeless(bytecode)
     print(f"bytecode of {len(used)} modules below {folder}")
 
 
@@ -70,6 +75,7 @@ def serving() -> Iterator[int]:
     @mcp.tool(output_schema=None)
     async def echo(text: str, context: Context) -> ToolResult:
         """Say it again, or fail when there is nothing to say."""
+        await context.set_state("text", text)  # the store behind it is imported when it is first used
         await context.report_progress(1, 1, "half")
         if not text:
             raise ToolError("nothing to say")
@@ -130,18 +136,20 @@ def post(port: int, era: str, method: str, params: dict[str, object], host: str 
     connection.close()
 
 
-def modules_below(folder: Path) -> list[Path]:
-    """The source files below `folder` that this process has imported, sorted."""
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    sources = {Path(file) for file in files if file and file.endswith(".py")}
-    return sorted(source for source in sources if source.is_relative_to(folder))
+def make_timeless(bytecode: Path) -> None:
+    """Write the .pyc again, without a time in it, and so that it is never compared with its source.
 
-
-def compile_unchecked(source: Path) -> None:
-    """Write the .pyc of `source`, without a time in it, and so that it is never compared with the source again."""
-    target = importlib.util.cache_from_source(str(source))
+    The code is compiled anew, since the interpreter marshals what it has in use in more than one way. Where an import
+    hook has changed the code (beartype's does, and marks the file's name), it stays, under a new head (PEP 552).
+    """
+    source = Path(importlib.util.source_from_cache(str(bytecode)))
+    if ".opt-" in bytecode.name:
+        code = bytecode.read_bytes()[HEAD_BYTES:]
+        head = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + importlib.util.source_hash(source.read_bytes())
+        bytecode.write_bytes(head + code)
+        return
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    py_compile.compile(str(source), cfile=target, doraise=True, invalidation_mode=mode)
+    py_compile.compile(str(source), cfile=str(bytecode), doraise=True, invalidation_mode=mode)
 
 
 if __name__ == "__main__":

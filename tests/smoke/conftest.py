@@ -1,0 +1,164 @@
+"""The container tests' image, made of this very tree, and its services, run by Docker Compose."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import httpx2
+import pytest
+from code_insight_deploy import images, smoking, source
+from code_insight_deploy.errors import NoBase, NoEngine
+from code_insight_deploy.proofs import BuiltImage
+from docker.models.containers import Container
+
+from tests.smoke.places import HERE, HOUSE, INSPECTOR, Service, address_of, cannot_run
+
+MANY_FILES = 1500
+START_SECONDS = 30.0
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The Docker engine of this machine."""
+    try:
+        with images.engine() as client:
+            yield client
+    except NoEngine as error:
+        cannot_run(error.happened)
+
+
+@pytest.fixture(scope="session")
+def image(engine: docker.DockerClient) -> BuiltImage:
+    """The image of this tree as it stands in the folder, built before or now."""
+    tree = source.source_tree(HOUSE, allow_dirty=True)
+    try:
+        return images.build(engine, HOUSE, tree, os.environ.get("BASE") or "python:3.14-slim", print)
+    except NoBase as error:
+        cannot_run(error.happened)
+
+
+@pytest.fixture(scope="session")
+def repositories() -> Iterator[Path]:
+    """A folder with two git repositories: /sample is small, /many takes a while to index."""
+    with smoking.sample_repositories() as folder:
+        many = folder / "many"
+        many.mkdir()
+        for number in range(MANY_FILES):
+            body = "".join(f"\n\ndef f{number}_{i}(x: int) -> int:\n    return x + {i}\n" for i in range(20))
+            (many / f"module_{number}.py").write_text(f'"""Module {number}."""\n{body}', encoding="utf-8")
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"]
+        for arguments in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "many"]):
+            subprocess.run(["git", "-C", str(many), *arguments], check=True, capture_output=True)
+        for path in [many, *many.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def docker_compose_file(image: BuiltImage, repositories: Path) -> Iterator[str]:
+    """compose.yml, with the image and the repositories that it names."""
+    ran = subprocess.run(["docker", "compose", "version"], capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        cannot_run("docker has no compose v2 plugin; on a Debian machine `sudo .ci/engine` installs it")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CODE_INSIGHT_IMAGE", image.reference)
+        patch.setenv("CODE_INSIGHT_SAMPLES", str(repositories))
+        yield str(HERE / "compose.yml")
+
+
+@pytest.fixture(scope="session")
+def docker_compose_project_name() -> str:
+    """A name of this run's own."""
+    return f"code-insight-smoke-{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def docker_setup() -> list[str]:
+    """How pytest-docker starts the services: without a build, since the image is made from the tree."""
+    return ["up --detach --no-build"]
+
+
+@pytest.fixture(scope="session")
+def services(
+    engine: docker.DockerClient, docker_services: object, docker_compose_project_name: str
+) -> dict[str, Service]:
+    """Every service of compose.yml, answering."""
+    assert docker_services
+    found = {name: Service(engine, docker_compose_project_name, name) for name in ("server", "homeless")}
+    for service in found.values():
+        wait_for_info(service.address)
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(services: dict[str, Service]) -> Service:
+    """The server with a volume for its index."""
+    return services["server"]
+
+
+@pytest.fixture(scope="session")
+def inspector() -> Path:
+    """The MCP Inspector with its Node.js, installed as package-lock.json says."""
+    wanted = json.loads((HERE / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    version = wanted["node_modules/@modelcontextprotocol/inspector"]["version"]
+    installed = INSPECTOR / "package.json"
+    if not installed.exists() or json.loads(installed.read_text(encoding="utf-8"))["version"] != version:
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        try:
+            subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True)
+        except FileNotFoundError:
+            cannot_run("npm, which installs the MCP Inspector, is not on this machine")
+        except subprocess.CalledProcessError as error:
+            cannot_run(f"npm cannot install the MCP Inspector: {error.stderr.strip()}")
+    return INSPECTOR
+
+
+def wait_for_info(address: str) -> None:
+    """Return once /info answers 200."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if httpx2.get(f"{address}/info", timeout=2).status_code == httpx2.codes.OK:
+                return
+        except httpx2.HTTPError:
+            time.sleep(0.05)
+    raise TimeoutError(f"{address}/info did not answer")
+
+
+@pytest.fixture
+def started(engine: docker.DockerClient, image: BuiltImage, repositories: Path) -> Iterator["Start"]:
+    """Starts containers of the image; they are gone after the test."""
+    start = Start(engine, image, repositories)
+    yield start
+    for container in start.containers:
+        container.remove(force=True)
+
+
+class Start:
+    """Runs the image with settings of one test's own."""
+
+    def __init__(self, engine: docker.DockerClient, image: BuiltImage, repositories: Path) -> None:
+        self.engine = engine
+        self.image = image
+        self.repositories = repositories
+        self.containers: list[Container] = []
+
+    def __call__(self, **environment: str) -> Container:
+        container = self.engine.containers.run(
+            self.image.image_id,
+            detach=True,
+            read_only=True,
+            tmpfs={"/tmp": "size=64m", "/data": "size=256m,uid=10001,gid=10001,mode=0700"},
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            ports={"8080/tcp": ("127.0.0.1", 0)},
+            volumes={str(self.repositories): {"bind": "/repositories", "mode": "ro"}},
+            environment={"CODE_INSIGHT_LOCAL_FOLDERS": "/repositories", **environment},
+        )
+        self.containers.append(container)
+        wait_for_info(address_of(container))
+        return container
