@@ -1,0 +1,17 @@
+"""What holds for all tests: nobody's own git configuration has a say in them."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_configuration_of_this_machine() -> Iterator[None]:
+    """git reads no configuration but a repository's own, and the server no setting but a test's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("GIT_", "CODE_INSIGHT_", "FLY_"))]:
+            patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+        yield
