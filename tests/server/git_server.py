@@ -1,4 +1,4 @@
-"""A git host for tests: https on loopback, its own certificate authority, `git http-backend` behind it, and bad manners.
+"""A git host for tests: https on loopback, its own certificate authority, `git http-backend`, and bad manners.
 
 The first part of a path says how a request is answered; any other one is a repository below `root`:
 
@@ -69,7 +69,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         pass
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self.server.requests.append(f"{self.command} {self.path}")
         manner = getattr(self, "_" + self.path.split("/")[1], None)
         if manner is None:

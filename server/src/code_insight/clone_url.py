@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from code_insight.errors import FetchFailed, UrlRejected
 
 _URL = re.compile(r"https://(?P<host>[a-z0-9.-]{1,253})(?::(?P<port>[0-9]{1,5}))?(?P<path>/[A-Za-z0-9._~/+-]{1,400})")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
+# IANA has given out public IPv6 addresses from 2000::/3 alone. Outside of it IPv4 addresses are wrapped (mapped,
+# compatible, NAT64), and Python's own tables differ by version. Inside, 2002::/16 wraps them too (6to4).
+_IPV6_UNICAST = ipaddress.ip_network("2000::/3")
+_IPV6_NOT_PUBLIC = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("3fff::/20"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def public_addresses(url: CloneUrl, policy: ClonePolicy) -> tuple[str, ...]:
     """
     try:
         answers = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name with an empty or a long label
         raise FetchFailed(f"The host {url.host} cannot be resolved.", "Check the URL, or try again later.") from error
     addresses = tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
     if not policy.private_addresses and not all(is_public(address) for address in addresses):
@@ -108,6 +110,6 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(ip, ipaddress.IPv6Address) and (ip.ipv4_mapped or ip in _NAT64 or ip in _SIX_TO_FOUR):
+    if ip.version == 6 and (ip not in _IPV6_UNICAST or any(ip in network for network in _IPV6_NOT_PUBLIC)):
         return False
     return ip.is_global and not ip.is_multicast
