@@ -86,14 +86,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def _redirect(self) -> None:
-        self._start(302, Location=self.server.url("redirected" + self.path.removeprefix("/redirect")))
+        target = self.server.url("redirected" + self.path.removeprefix("/redirect"))
+        self._start(302, Location=target, Content_Length="0")
 
     def _private(self) -> None:
-        self._start(401, WWW_Authenticate='Basic realm="private"')
+        self._start(401, WWW_Authenticate='Basic realm="private"', Content_Length="0")
 
     def _page(self) -> None:
-        self._start(200, Content_Type="text/html")
-        self.wfile.write(f"<html>{SECRET}</html>".encode())
+        page = f"<html>{SECRET}</html>".encode()
+        self._start(200, Content_Type="text/html", Content_Length=str(len(page)))
+        self.wfile.write(page)
 
     def _hang(self) -> None:
         self.server.closing.wait(60)

@@ -24,10 +24,12 @@ from code_insight.clone_url import CloneUrl
 from code_insight.errors import (
     Cancelled,
     FetchFailed,
+    InsightError,
     InvalidArgument,
     NotFound,
     RepositoryEmpty,
     RepositoryTooLarge,
+    StorageFailed,
     TookTooLong,
 )
 from code_insight.model import Commit, TreeEntry
@@ -35,6 +37,8 @@ from code_insight.model import Commit, TreeEntry
 _OID = re.compile(r"[0-9a-f]{40}")
 _REF = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)))[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,198}")
 _PROGRESS = re.compile(rb"(?:remote: )?([A-Z][a-z ]+):\s+(\d{1,3})%")
+_WHEN = re.compile(r" ([0-9]{1,20}) [+-][0-9]+$")
+_LAST_SECOND = 253_402_300_799  # of the year 9999: a commit may claim any, and neither Python nor SQLite takes any
 _FETCHED_REF = "refs/code-insight/fetched"
 
 
@@ -129,8 +133,11 @@ def _ls_remote(network: _Network, patterns: list[str], limits: GitLimits, call: 
     output = _run(
         ["ls-remote", "-q", *options, "--", network.url.url, *refs], limits=limits, call=call, network=network
     )
-    lines = (line.split("\t") for line in output.decode("utf-8", "replace").splitlines())
-    return {parts[1]: parts[0] for parts in lines if len(parts) == 2 and _OID.fullmatch(parts[0])}
+    lines = (line.partition("\t") for line in output.decode("utf-8", "replace").splitlines())
+    found = {name: oid for oid, _, name in lines}
+    if any(len(oid) == 64 for oid in found.values()):
+        raise FetchFailed(f"{network.url.name} names its objects by SHA-256.", "Only SHA-1 repositories are fetched.")
+    return {name: oid for name, oid in found.items() if _OID.fullmatch(oid)}
 
 
 def _nearest_refs(ref: str, found: dict[str, str]) -> str:
@@ -144,7 +151,10 @@ def _nearest_refs(ref: str, found: dict[str, str]) -> str:
 def fetch(
     git_dir: Path, url: CloneUrl, addresses: Iterable[str], ref: RemoteRef, limits: GitLimits, call: Call, ca_file: str
 ) -> str:
-    """The 40 digits of the commit that was fetched: `ref`, with its tree and blobs and without its history."""
+    """The 40 digits of the commit that was fetched: `ref`, with its tree and blobs and without its history.
+
+    Nobody else may fetch into `git_dir` meanwhile. Raises NotFound when `ref` is a tag of something else.
+    """
     network = _Network(url, tuple(addresses), ca_file)
     refspec = f"+{ref.name}:{_FETCHED_REF}"
     options = [
@@ -155,8 +165,22 @@ def fetch(
         "--no-auto-gc",
         "--progress",
     ]
-    _run(["fetch", *options, "--", url.url, refspec], git_dir=git_dir, limits=limits, call=call, network=network)
-    return resolve(git_dir, _FETCHED_REF, limits)
+    _sweep(git_dir)
+    try:
+        _run(["fetch", *options, "--", url.url, refspec], git_dir=git_dir, limits=limits, call=call, network=network)
+    finally:
+        _sweep(git_dir)
+    try:
+        return resolve(git_dir, _FETCHED_REF, limits)
+    except NotFound:
+        raise NotFound(f"{ref.name} of {url.name} is not a commit.", "Give a branch, or a tag of a commit.") from None
+
+
+def _sweep(git_dir: Path) -> None:
+    """No lock and no half pack is left of a git that was killed: `shallow.lock` would refuse every later fetch."""
+    for pattern in ("*.lock", "refs/code-insight/*.lock", "objects/pack/tmp_*", "objects/pack/*.keep"):
+        for path in git_dir.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def resolve(git_dir: Path, ref: str, limits: GitLimits) -> str:
@@ -178,9 +202,9 @@ def _unknown_ref(git_dir: Path, ref: str, limits: GitLimits) -> Exception:
     output = _run(["for-each-ref", "--format=%(objectname)%09%(refname)"], git_dir=git_dir, limits=limits)
     lines = (line.partition("\t") for line in output.decode("utf-8", "replace").splitlines())
     found = {name: oid for oid, _, name in lines}
-    if not ref or not found:
+    if not found:
         return RepositoryEmpty("The repository has no commit yet.", "Commit something, then add it again.")
-    return NotFound(f"There is no branch, tag or commit '{ref}'.", _nearest_refs(ref, found))
+    return NotFound(f"There is no branch, tag or commit '{ref or 'HEAD'}'.", _nearest_refs(ref, found))
 
 
 def commit(git_dir: Path, oid: str, limits: GitLimits) -> Commit:
@@ -190,8 +214,8 @@ def commit(git_dir: Path, oid: str, limits: GitLimits) -> Commit:
     fields = {
         line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in head.splitlines() if line[:1].isalpha() and " " in line
     }
-    when = fields.get("committer", "").rsplit(" ", 2)
-    seconds = int(when[1]) if len(when) == 3 and when[1].isdigit() else 0
+    when = _WHEN.search(fields.get("committer", ""))
+    seconds = min(int(when[1]), _LAST_SECOND) if when else 0
     return Commit(oid=oid, tree=fields["tree"], time=seconds, subject=message.strip().partition("\n")[0][:200])
 
 
@@ -204,11 +228,10 @@ def tree(git_dir: Path, oid: str, limits: GitLimits, call: Call) -> list[TreeEnt
     for record in _records(["ls-tree", "-r", "-z", "-l", "--full-tree", oid], git_dir, limits, call):
         meta, _, path = record.partition(b"\t")
         mode, _, blob, size = meta.split()
-        entries.append(
-            TreeEntry(
-                mode.decode(), blob.decode(), int(size) if size != b"-" else 0, path.decode("utf-8", "surrogateescape")
-            )
-        )
+        if size == b"BAD":  # so says ls-tree of a blob that is not there
+            raise FetchFailed(*_LOST)
+        size_bytes = int(size) if size != b"-" else 0
+        entries.append(TreeEntry(mode.decode(), blob.decode(), size_bytes, path.decode("utf-8", "surrogateescape")))
         if len(entries) > limits.files:
             raise RepositoryTooLarge(
                 f"The commit has more than {limits.files:,} files.", "The operator can raise CODE_INSIGHT_FILES_MAX."
@@ -237,7 +260,7 @@ def blobs(git_dir: Path, oids: Iterable[str], limits: GitLimits, call: Call) -> 
             for oid in wanted:
                 header = child.readline()
                 if not header.startswith(oid.encode() + b" blob "):
-                    raise FetchFailed("The repository has lost an object.", "Run `git fsck` in it, or add it again.")
+                    raise FetchFailed(*_LOST)
                 data = child.read_exactly(int(header.split()[2]) + 1)
                 yield oid, data[:-1]
         finally:
@@ -410,12 +433,7 @@ class _Child:
         code = self._process.wait()
         if code == 0:
             return
-        if code == -signal.SIGXFSZ or b"File too large" in self._stderr:
-            raise RepositoryTooLarge(
-                f"The repository is larger than {self._limits.file_bytes >> 20} MiB.",
-                "The operator can raise CODE_INSIGHT_CLONE_BYTES_MAX.",
-            )
-        raise FetchFailed(*_meaning(self._stderr))
+        raise _meaning(self._stderr)
 
     def _fill(self) -> bool:
         """More output stands in the buffer; False at its end."""
@@ -457,6 +475,7 @@ def _spawn(command: list[str], environment: dict[str, str], with_stdin: bool) ->
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            restore_signals=False,  # SIGXFSZ stays ignored: git then says "File too large" and cleans up
         )
     except FileNotFoundError:
         raise FetchFailed("git is not installed where this server runs.", "Install git.") from None
@@ -473,29 +492,51 @@ def _limit(pid: int, limits: GitLimits) -> None:
 
 
 # git's words, and the fixed words that a caller sees instead: a reply of an internal service never leaves this room.
-_MEANINGS = (
-    (b"could not resolve host", "The host cannot be resolved.", "Check the URL."),
-    (b"connection refused", "The host refuses connections.", "Check the URL, or try again later."),
-    (b"failed to connect", "The host cannot be reached.", "Check the URL, or try again later."),
-    (b"timed out", "The host does not answer.", "Try again later."),
-    (b"terminal prompts disabled", "The repository does not exist, or is private.", "Check owner and name."),
-    (b"authentication failed", "The repository does not exist, or is private.", "Check owner and name."),
-    (b"returned error: 40", "The repository does not exist, or is private.", "Check owner and name."),
-    (b"not found", "The repository does not exist, or is private.", "Check owner and name."),
-    (b"returned error: 30", "The host redirects to another address.", "Give the address it redirects to."),
-    (b"unable to update url base from redirection", "The host redirects.", "Give the address it redirects to."),
-    (b"certificate", "The host's TLS certificate is not trusted.", "Check the URL."),
-    (b"couldn't find remote ref", "The ref is gone.", "Add the repository again."),
-    (b"out of memory", "The repository needs more memory than git may use here.", "Index a smaller repository."),
-    (b"no space left", "The disk is full.", "Free some space, then add the repository again."),
-    (b"fsck error", "The repository has objects that git's checks refuse.", "It cannot be indexed."),
-    (b"not a valid object name", "There is no such object.", "Add the repository again."),
+_LOST = "The repository has lost an object.", "Run `git fsck` in it, or add it again."
+_PRIVATE = "The repository does not exist, or is private.", "Check owner and name."
+_REDIRECTS = "The host redirects to another address.", "Give the address it redirects to."
+_MEANINGS: tuple[tuple[bytes, type[InsightError], tuple[str, str]], ...] = (
+    (b"could not resolve host", FetchFailed, ("The host cannot be resolved.", "Check the URL.")),
+    (b"connection refused", FetchFailed, ("The host refuses connections.", "Check the URL, or try again later.")),
+    (b"failed to connect", FetchFailed, ("The host cannot be reached.", "Check the URL, or try again later.")),
+    (b"couldn't connect", FetchFailed, ("The host cannot be reached.", "Check the URL, or try again later.")),
+    (b"timed out", FetchFailed, ("The host does not answer.", "Try again later.")),
+    (b"terminal prompts disabled", FetchFailed, _PRIVATE),
+    (b"authentication failed", FetchFailed, _PRIVATE),
+    (b"returned error: 40", FetchFailed, _PRIVATE),
+    (b"not found", FetchFailed, _PRIVATE),
+    (b"returned error: 30", FetchFailed, _REDIRECTS),
+    (b"unable to update url base from redirection", FetchFailed, _REDIRECTS),
+    (b"certificate", FetchFailed, ("The host's TLS certificate is not trusted.", "Check the URL.")),
+    (b"couldn't find remote ref", NotFound, ("The ref is gone.", "Add the repository again.")),
+    (b"not our ref", NotFound, ("The repository has no such commit.", "Give a branch, a tag or another commit.")),
+    (
+        b"out of memory",
+        RepositoryTooLarge,
+        (
+            "The repository needs more memory than git may use here.",
+            "The operator can raise CODE_INSIGHT_GIT_MEMORY_BYTES_MAX.",
+        ),
+    ),
+    (
+        b"file too large",
+        RepositoryTooLarge,
+        ("The repository is larger than this server fetches.", "The operator can raise CODE_INSIGHT_CLONE_BYTES_MAX."),
+    ),
+    (
+        b"no space left",
+        StorageFailed,
+        ("The server's disk is full.", "Free some space, then try again."),
+    ),
+    (b"fsck error", FetchFailed, ("The repository has objects that git's checks refuse.", "It cannot be indexed.")),
+    (b"not a valid object name", FetchFailed, ("There is no such object.", "Add the repository again.")),
 )
+_UNKNOWN = "git could not read the repository.", "Check that the URL or folder is a git repository."
 
 
-def _meaning(stderr: bytes) -> tuple[str, str]:
+def _meaning(stderr: bytes) -> InsightError:
     lowered = stderr.lower()
-    for words, problem, next_step in _MEANINGS:
+    for words, error, sentences in _MEANINGS:
         if words in lowered:
-            return problem, next_step
-    return "git could not read the repository.", "Check that the URL or folder is a git repository."
+            return error(*sentences)
+    return FetchFailed(*_UNKNOWN)
