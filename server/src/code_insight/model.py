@@ -138,6 +138,23 @@ class TreeEntry:
     path: str
 
 
+_FAMILIES = {"typescript": "javascript", "tsx": "javascript", "vue": "javascript", "svelte": "javascript", "c": "cpp"}
+_ASIDE = frozenset(
+    {"example", "examples", "sample", "samples", "demo", "demos", "doc", "docs", "benchmark", "benchmarks", "bench"}
+    | {"benches", "script", "scripts", "dist", "test", "tests"}
+)
+
+
+def family_of(language: str) -> str:
+    """What languages share whose files use each other's definitions: C and C++, JavaScript and TypeScript."""
+    return _FAMILIES.get(language, language)
+
+
+def is_aside(path: str) -> bool:
+    """Whether a path lies beside the work itself: examples, documentation, benchmarks, scripts, "Some.Tests"."""
+    return not _ASIDE.isdisjoint(part.rpartition(".")[2] for part in path.lower().split("/")[:-1])
+
+
 class FileRole(StrEnum):
     """What a file is for; answers list source before tests before what nobody wrote here by hand."""
 

@@ -126,6 +126,12 @@ class Reader:
         row = next(iter(self._rows("SELECT text FROM blob WHERE blob = :blob", blob=blob)), None)
         return zlib.decompress(row[0]).decode() if row else ""
 
+    def head(self, blob: int, characters: int) -> str:
+        """The beginning of the text of a blob, at most so many characters."""
+        row = next(iter(self._rows("SELECT text FROM blob WHERE blob = :blob", blob=blob)), None)
+        data = zlib.decompressobj().decompress(row[0], 4 * characters) if row else b""
+        return data.decode("utf-8", "ignore")[:characters]
+
     def error_lines(self, blob: int) -> list[int]:
         """Where the text of a blob does not follow its grammar."""
         row = next(iter(self._rows("SELECT error_lines FROM blob WHERE blob = :blob", blob=blob)), None)
@@ -146,6 +152,11 @@ class Reader:
         """The symbols of exactly this name, by path and position."""
         query = f"{_SYMBOLS} WHERE name.text = :name ORDER BY path, position"
         return [_symbol(row) for row in self._rows(query, name=name)]
+
+    def symbols_of_kind(self, kind: SymbolKind) -> list[Symbol]:
+        """All symbols of one kind, by path and position."""
+        query = f"{_SYMBOLS} WHERE symbol.kind = :kind ORDER BY path, position"
+        return [_symbol(row) for row in self._rows(query, kind=kind)]
 
     def symbol_names(self) -> list[str]:
         """Each name that a symbol of this commit has, once, in alphabetical order."""
@@ -191,6 +202,14 @@ class Reader:
         """What a blob imports, by line."""
         query = "SELECT module, name, alias, line FROM import WHERE blob = :blob ORDER BY line, rowid"
         return [ImportFact(*row) for row in self._rows(query, blob=blob)]
+
+    def imports(self) -> list[tuple[int, ImportFact]]:
+        """What the blobs of the commit import: (blob, import), by blob and line; each blob once."""
+        query = (
+            "SELECT blob, module, name, alias, line FROM import"
+            " WHERE blob IN (SELECT blob FROM file WHERE commit_ = :commit) ORDER BY blob, line, rowid"
+        )
+        return [(row[0], ImportFact(*row[1:])) for row in self._rows(query)]
 
     def blobs_with(self, literal: str) -> set[int] | None:
         """The blobs that may contain a text, whatever its case; None when it is under 3 characters: too short to tell."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from code_insight.model import Commit, Facts, FileRole, ReferenceKind, SkipReason
+from code_insight.model import Commit, Facts, FileRole, SkipReason
+from code_insight.store.central import central_symbols
 from code_insight.store.schema import (
     FORMAT_VERSION,
     REFERENCE_KINDS,
@@ -27,7 +28,6 @@ from code_insight.store.schema import (
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(REFERENCE_KINDS)}
 _NAMES_CACHED = 300_000
 _VARIABLES = 500  # bound parameters of one statement; SQLite's oldest limit is 999
-_WEIGHED_KINDS = sum(1 << number for number, kind in enumerate(REFERENCE_KINDS) if kind is not ReferenceKind.NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,35 +157,7 @@ class Writer:
         return number
 
     def _central(self, commit: int, most: int = 200) -> Iterator[tuple[int, int, int, int, int]]:
-        """The symbols that most files use, by name, a name shared by several definitions divided among them.
-
-        Names alone cannot tell one `get` from another, so methods and fields count a quarter.
-        """
-        rows = self._db.execute(
-            f"""
-            WITH defined AS (
-              SELECT symbol.name, symbol.blob, symbol.position, symbol.kind,
-                     COUNT(*) OVER (PARTITION BY symbol.name) AS definitions
-              FROM symbol JOIN file ON file.blob = symbol.blob AND file.commit_ = :commit AND file.role = 'source'
-              WHERE symbol.kind NOT IN ('heading', 'variable', 'module', 'namespace', 'field', 'constant')
-            ), used AS (
-              SELECT occurrence.name, COUNT(DISTINCT occurrence.blob) AS users,
-                     SUM(file.role = 'source') + 0.5 * SUM(file.role <> 'source') AS weight
-              FROM occurrence JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit
-              WHERE occurrence.kinds & {_WEIGHED_KINDS}
-              GROUP BY occurrence.name
-            )
-            SELECT defined.blob, defined.position, used.users,
-                   used.weight / defined.definitions
-                   * CASE WHEN defined.kind IN ('method', 'constructor') THEN 0.25 ELSE 1 END
-                   / (CASE WHEN defined.definitions > 3 THEN 4 ELSE 1 END) AS weight
-            FROM defined JOIN used USING (name) JOIN name USING (name)
-            WHERE length(name.text) > 2
-            ORDER BY weight DESC, name.text, defined.blob, defined.position LIMIT :most
-            """,  # noqa: S608
-            {"commit": commit, "most": most},
-        )
-        for place, (blob, position, users, _) in enumerate(rows.fetchall()):
+        for place, (blob, position, users) in enumerate(central_symbols(self._db, commit, most)):
             yield commit, place, blob, position, users
 
     def has_commit(self, oid: str) -> bool:

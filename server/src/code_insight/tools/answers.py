@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,8 +33,8 @@ class Section:
 
     title: str  # "" for none
     items: Sequence[str]  # each one or more whole lines
-    more: str = ""  # how to get what is left out; {next} stands for the first item that is
-    keep: int = 1  # items that stay, whatever the budget
+    more: Callable[[int], str] = lambda _shown: ""  # how to get what is left out, when so many are shown
+    keep: int = 1  # items that stay until all other sections are as short as they may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +52,61 @@ def tokens(text: str) -> int:
 
 def answer(head: str, sections: Sequence[Section], budget_tokens: int, **data: Any) -> Answer:
     """Head and sections within the budget; `data["left_out"]` counts the items that did not fit."""
-    shown = _fit(head, sections, budget_tokens)
-    parts = [head]
-    left_out = 0
-    for section, count in zip(sections, shown, strict=True):
-        if section.items:
-            parts.append(_text_of(section, count))
-            left_out += len(section.items) - count
-    return Answer(visible("\n\n".join(parts)), {**data, "left_out": left_out, "shown": shown})
+    head = visible(head)
+    seen = [replace(s, title=visible(s.title), items=[visible(item) for item in s.items]) for s in sections if s.items]
+    shown = _fit(head, seen, budget_tokens)
+    parts = [head, *(_text_of(section, count) for section, count in zip(seen, shown, strict=True) if count)]
+    dropped = [
+        section.title.partition(":")[0] or "the list" for section, count in zip(seen, shown, strict=True) if not count
+    ]
+    if dropped:
+        parts.append(f"No room for: {', '.join(dropped)}. Raise budget_tokens.")
+    left_out = sum(len(section.items) for section in seen) - sum(shown)
+    counts = iter(shown)
+    every = [next(counts) if section.items else 0 for section in sections]
+    return Answer(_within("\n\n".join(parts), budget_tokens), {**data, "left_out": left_out, "shown": every})
+
+
+def _within(text: str, budget_tokens: int) -> str:
+    """The text, cut hard if a single item alone is larger than the budget."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= 4 * budget_tokens:
+        return text
+    mark = "… (cut: raise budget_tokens)"
+    return data[: 4 * budget_tokens - len(mark.encode())].decode("utf-8", "ignore") + mark
 
 
 def _fit(head: str, sections: Sequence[Section], budget_tokens: int) -> list[int]:
-    """How many items of each section fit: the longest section gives way first."""
-    costs = [[tokens(f"{item}\n") for item in section.items] for section in sections]
+    """How many items of each section fit: the longest section gives way first, then the last ones go altogether."""
+    costs = [[len(f"{item}\n".encode("utf-8", "replace")) for item in section.items] for section in sections]
     counts = [len(section.items) for section in sections]
-    rest = budget_tokens - tokens(head) - sum(tokens(section.title + section.more) + 12 for section in sections)
-    total = sum(map(sum, costs))
+    rest = 4 * budget_tokens - len(head.encode("utf-8", "replace")) - sum(map(_overhead, sections))
     sums = [sum(cost) for cost in costs]
-    while total > rest:
-        candidates = [at for at, section in enumerate(sections) if counts[at] > section.keep]
-        if not candidates:
+    while sum(sums) > rest:
+        longer = [at for at, section in enumerate(sections) if counts[at] > section.keep]
+        if not longer:
             break
-        longest = max(candidates, key=lambda at: (sums[at], at))
+        longest = max(longer, key=lambda at: (sums[at], at))
         counts[longest] -= 1
-        cost = costs[longest][counts[longest]]
-        sums[longest] -= cost
-        total -= cost
+        sums[longest] -= costs[longest][counts[longest]]
+    for at in reversed(range(1, len(sections))):
+        if sum(sums) <= rest:
+            break
+        counts[at] = sums[at] = 0
+        rest += _overhead(sections[at]) - len(sections[at].title) - 2
     return counts
+
+
+def _overhead(section: Section) -> int:
+    """Bytes that a section costs beside its items: title, empty line, the line on what is left out."""
+    return len(section.title.encode()) + 3 + len(section.more(999_999).encode()) + 20
 
 
 def _text_of(section: Section, count: int) -> str:
     lines = [section.title] if section.title else []
     lines += section.items[:count]
     if left := len(section.items) - count:
-        lines.append(f"… {left} more. {section.more}".rstrip().replace("{next}", str(count)))
+        lines.append(f"… {left:,} more. {section.more(count)}".rstrip())
     return "\n".join(lines)
 
 
@@ -97,6 +118,11 @@ def visible(text: str) -> str:
 def cut(line: str, most: int = _LONGEST_LINE) -> str:
     """A line of at most `most` characters."""
     return line if len(line) <= most else f"{line[:most]}… ({len(line) - most} more characters)"
+
+
+def shorten(text: str, most: int) -> str:
+    """A text of at most `most` characters, for a list whose entries can be asked for one by one."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def head(indexed: IndexedCommit) -> str:

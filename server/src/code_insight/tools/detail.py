@@ -72,12 +72,12 @@ class Detail:
         others = [f"  {_signature(s)}  {s.path}:{s.start_line}" for s in found[1:]]
         sections = [
             Section("", [_where(best.symbol)]),
-            Section("Docs", _indented(best.symbol.doc), "", 3),
-            Section("Bases", [_base(name, known) for name, known in best.bases], "", 3),
-            Section("Derived", [f"  {s.qualified_name}  {s.path}:{s.start_line}" for s in best.derived], "", 3),
-            Section("Members", [f"  {_signature(s)}  :{s.start_line}" for s in best.members], "Ask outline.", 5),
-            Section("Also defined", others, "Give a qualified name or path=.", 3),
-            Section("Source", _numbered(best), f"Ask read for {best.symbol.path}.", 1),
+            Section("Docs", _indented(best.symbol.doc), keep=3),
+            Section("Bases", [_base(name, known) for name, known in best.bases], keep=3),
+            Section("Derived", [f"  {s.qualified_name}  {s.path}:{s.start_line}" for s in best.derived], keep=3),
+            Section("Members", [f"  {_signature(s)}  :{s.start_line}" for s in best.members], keep=5),
+            Section("Also defined", others, lambda _: "Give a qualified name or path=.", 3),
+            Section("Source", _numbered(best), lambda _: f"Ask read for {best.symbol.path}."),
         ]
         place = {"path": best.symbol.path, "line": best.symbol.start_line}
         return answer(head(indexed), sections, budget_tokens, **about(indexed), **place, definitions=len(found))
@@ -117,12 +117,13 @@ def _listed(
     """An answer that is one long list, with a cursor to the rest of it."""
     offset = offset_of(after, *bound)
     page = [_under_its_file(items, at) if at == offset else items[at] for at in range(offset, len(items))]
-    shown = answer(title, [Section("", page, "{more}")], budget_tokens)
+    section = Section("", page, lambda shown: f'Ask again with cursor="{cursor(offset + shown, *bound)}".')
+    shown = answer(title, [section], budget_tokens)
     end = offset + shown.data["shown"][0]
     following = cursor(end, *bound) if end < len(items) else ""
     data = {"total": len(items), "first": offset, "shown": end - offset, "cursor": following}
     data |= about(commits[0]) if len(commits) == 1 else {"repositories": [about(commit) for commit in commits]}
-    return Answer(shown.text.replace("{more}", f'Ask again with cursor="{following}".'), data)
+    return Answer(shown.text, data)
 
 
 _FILE_MARK = "\n  "

@@ -18,10 +18,9 @@ from pydantic import Field
 from code_insight import git
 from code_insight.catalog import Added, Catalog
 from code_insight.errors import InvalidArgument
-from code_insight.model import Symbol
 from code_insight.queries import files, overview
 from code_insight.store import IndexedCommit, Reader
-from code_insight.tools.answers import Answer, Section, about, answer, cut, day, head
+from code_insight.tools.answers import Answer, Section, about, answer, cut, day, head, shorten
 from code_insight.tools.arguments import Budget, Path, Repository
 
 _SECONDS_BETWEEN_PROGRESS = 0.2
@@ -41,7 +40,7 @@ class Surface:
         step = "" if newest else "None yet: add one with add_repository."
         return answer(
             f"{title} on this server. {step}".rstrip(),
-            [Section("", items, "Raise budget_tokens.")],
+            [Section("", items, lambda _: "Raise budget_tokens.")],
             budget_tokens,
             repositories=[about(indexed) for indexed in newest],
         )
@@ -79,17 +78,16 @@ class Surface:
         """
         indexed = self.catalog.find(repository)
         found = overview.overview(indexed, path)
+        main = next((language.name for language in found.languages if language.name), "")
         sections = [
             Section("", [_title(found)]),
             Section("Languages", [_languages(found)]),
-            Section("Layout (files, lines)", [_folder(f) for f in found.folders] + _top_files(found), _LAYOUT_MORE, 3),
-            Section("Starts at", [f"  {e.what}: {e.name} → {e.target}" for e in found.entry_points], "", 3),
-            Section(
-                "Most used (files that use the name)", [_central(*c) for c in found.central[:40]], "Ask symbol.", 5
-            ),
-            Section("Documents", _names(found.documents), "Search in them with path=.", 1),
-            Section("Build and manifests", _names(found.manifests)),
-            Section("Not indexed", [f"  {count} {reason}, such as {path}" for reason, count, path in found.skipped]),
+            Section(f"Layout: folder, files, lines, language unless {main}", _layout(found, main), _ask_folders, 5),
+            Section("Starts at", _entry_points(found), keep=3),
+            Section("Build and test", _commands(found), keep=2),
+            Section("Most used: files that use the name, its definition", _central(found), _ask_symbol, 5),
+            Section("Read first", _documents(found)),
+            Section("Not indexed", [f"  {count:,} {reason}, such as {path}" for reason, count, path in found.skipped]),
         ]
         return answer(
             head(indexed), sections, budget_tokens, **about(indexed), files=found.files, symbols=found.symbols
@@ -112,15 +110,10 @@ class Surface:
         title += f" of {found.file.lines}" + (f" · in {around}" if around else "")
         if found.error_lines:
             title += f" · does not follow its grammar at line {', '.join(map(str, found.error_lines[:5]))}"
-        shown = answer(head(indexed), [Section(title, numbered, "{more}")], budget_tokens, **about(indexed))
-        following = first + shown.data["shown"][0]
-        return Answer(
-            shown.text.replace("{more}", f'Ask with lines="{following}-".'),
-            {**shown.data, "path": found.file.path, "first": first, "lines": found.file.lines},
-        )
-
-
-_LAYOUT_MORE = "Ask overview with path=."
+        rest = f"-{last}" if last else "-"
+        section = Section(title, numbered or ["  (no lines)"], lambda shown: f'Ask with lines="{first + shown}{rest}".')
+        place = {"path": found.file.path, "first": first, "lines": found.file.lines}
+        return answer(head(indexed), [section], budget_tokens, **about(indexed), **place)
 
 
 def _range(lines: str) -> tuple[int, int | None]:
@@ -153,36 +146,65 @@ def _what_was_done(added: Added) -> str:
 
 
 def _title(found: overview.Overview) -> str:
-    name = found.title or found.path
-    return " — ".join(filter(None, [name, found.summary])) or "It has no README."
+    return f"{found.title} — {found.summary}" if found.summary else f"{found.title} — it does not say what it is."
 
 
 def _languages(found: overview.Overview) -> str:
-    known = [f"{entry.name or 'other text'} {entry.files:,} files {entry.lines:,} lines" for entry in found.languages]
-    return "  " + (" · ".join(known[:10]) or "no text")
+    total = sum(language.lines for language in found.languages) or 1
+    large = [language for language in found.languages[:8] if language.lines * 100 >= total]
+    known = [f"{entry.name or 'other text'} {entry.lines:,} lines in {entry.files:,} files" for entry in large]
+    small = len(found.languages) - len(large)
+    return "  " + (" · ".join([*known, *([f"{small} more"] if small else [])]) or "no text")
 
 
-def _folder(folder: overview.Folder) -> str:
-    purpose = f" — {folder.purpose}" if folder.purpose else ""
-    role = "" if folder.role == "source" else f" {folder.role}"
-    return f"  {folder.path}/ {folder.files:,} {folder.lines:,} {folder.language}{role}{purpose}"
-
-
-def _top_files(found: overview.Overview) -> list[str]:
+def _layout(found: overview.Overview, main: str) -> list[str]:
+    rows = []
+    for folder, purpose in found.folders:
+        language = f" {folder.language}" if folder.language not in (main, "") else ""
+        role = "" if folder.role == "source" else f" {folder.role}"
+        smaller = f" (+{folder.smaller} smaller folders)" if folder.smaller else ""
+        says = f" — {shorten(purpose, 120)}" if purpose else ""
+        rows.append(
+            f"{'  ' * (folder.depth + 1)}{folder.name}/ {folder.files:,} {folder.lines:,}"
+            f"{language}{role}{smaller}{says}"
+        )
     names = [path.rpartition("/")[2] for path in found.top_files]
-    return (
-        [f"  and the files {', '.join(names[:30])}{f' and {len(names) - 30} more' if len(names) > 30 else ''}"]
-        if names
-        else []
-    )
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return [*rows, *([f"  and the files {', '.join(names[:20])}{more}"] if names else [])]
 
 
-def _central(symbol: Symbol, users: int) -> str:
-    return f"  {cut(symbol.signature or symbol.qualified_name, 110)}  {symbol.path}:{symbol.start_line} ({users})"
+def _ask_folders(_shown: int) -> str:
+    return "Ask overview with path=."
 
 
-def _names(names: tuple[str, ...]) -> list[str]:
-    return [f"  {' '.join(names[start : start + 8])}" for start in range(0, len(names), 8)]
+def _entry_points(found: overview.Overview) -> list[str]:
+    rows = [f"  {entry.what}: {entry.name} → {entry.target}" for entry in found.entry_points]
+    return rows[:12] + ([f"  and {len(rows) - 12} more"] if len(rows) > 12 else [])
+
+
+def _commands(found: overview.Overview) -> list[str]:
+    rows = [f"  {command.what}: {command.line}  ({command.because})" for command in found.commands[:8]]
+    return rows or ([f"  see {' '.join(found.manifests[:8])}"] if found.manifests else [])
+
+
+def _central(found: overview.Overview) -> list[str]:
+    rows = []
+    for symbol, users in found.central[:25]:
+        signature = shorten(symbol.signature, 90) or symbol.name
+        inside = f"  [{symbol.container}]" if symbol.container and symbol.container not in signature else ""
+        rows.append(f"  {users:>3} {signature}{inside}  {symbol.path}:{symbol.start_line}")
+    return rows
+
+
+def _ask_symbol(_shown: int) -> str:
+    return "Ask outline for a folder, symbol for one of them."
+
+
+def _documents(found: overview.Overview) -> list[str]:
+    if not found.document_count:
+        return []
+    shown = " ".join(found.documents[:12])
+    return [f"  {shown}  (of {found.document_count:,} documents: search them with path=)".replace("    ", "  ")]
 
 
 async def _in_thread_with_progress(work: Callable[[git.Call], Added], ctx: Context | None) -> Added:
