@@ -144,7 +144,7 @@ def _parse_code(language: Language, text: bytes) -> Facts:
 
     grammar = _grammar(language)
     source = _Source(text)
-    root = grammar.parser.parse(text).root_node
+    root = grammar.parser.parse(_without_macros(text) if language.macros_disturb else text).root_node
     structure = _read_structure(QueryCursor(grammar.structure).matches(root), source)
     occurrences = QueryCursor(grammar.occurrences).captures(root)
     outline = _Outline(language, source, structure, _Surroundings(occurrences, source))
@@ -154,6 +154,35 @@ def _parse_code(language: Language, text: bytes) -> Facts:
         tuple(structure.imports),
         _error_lines(occurrences, source),
     )
+
+
+# Macros that a grammar without preprocessor cannot understand. Each expression takes time linear in the text.
+_DISTURBING_MACROS = (
+    # class EXPORT Name ...
+    re.compile(rb"(?<=\bclass )[A-Z][A-Z0-9_]+(?:\([^()\n]*\))?(?= +[A-Za-z_][\w:<>, ]*(?:[:{]|$))", re.MULTILINE),
+    re.compile(rb"(?<=\bstruct )[A-Z][A-Z0-9_]+(?:\([^()\n]*\))?(?= +[A-Za-z_][\w:<>, ]*(?:[:{]|$))", re.MULTILINE),
+    # EXPORT type name(...)
+    re.compile(rb"^[A-Z][A-Z0-9_]{2,}(?:\([^()\n]*\))?(?= +[A-Za-z_][\w:]*(?:[*& ]+\w+)*[*& ]+\w+ ?\()", re.MULTILINE),
+    # type CALLED name(...)
+    re.compile(rb"(?<=[\w*] )[A-Z][A-Z0-9_]{2,}(?= +\w+ ?\()"),
+    # alone on a line: BEGIN_NAMESPACE, NO_NULL(2)
+    re.compile(
+        rb"^[ \t]*(?:[A-Z][A-Z0-9_]*_)?(?:BEGIN|END|DECLS|NAMESPACE|EXPORT|API|INLINE|NODISCARD|NON_NULL|DECLARATION)"
+        rb"(?:_[A-Z0-9_]*)?(?:\([^()\n]*\))?[ \t]*$(?!\s*[},=])",
+        re.MULTILINE,
+    ),
+)
+
+
+# name OF((arguments)): how prototypes were written when a compiler might not know them
+_OLD_PROTOTYPE = re.compile(rb"\b(OF|PARAMS|__P)\((\([^;{}()]{0,500}(?:\([^()]{0,200}\)[^;{}()]{0,500}){0,9}\))\)")
+
+
+def _without_macros(text: bytes) -> bytes:
+    """The text with spaces in place of such macros: every offset stays."""
+    for macro in _DISTURBING_MACROS:
+        text = macro.sub(lambda match: b" " * len(match[0]), text)
+    return _OLD_PROTOTYPE.sub(lambda match: b" " * (len(match[1]) + 1) + match[2] + b" ", text)
 
 
 def _error_lines(occurrences: Mapping[str, Sequence[Node]], source: _Source) -> tuple[int, ...]:
@@ -175,6 +204,7 @@ class _Draft(NamedTuple):
     name_end: int
     body: int  # where the signature ends
     receiver: str  # "" when what stands around it owns it
+    is_declaration: bool  # without body: a prototype
 
 
 class _Container(NamedTuple):
@@ -222,20 +252,47 @@ def _read_definitions(
 ) -> None:
     kind, (node, *_) = next((Kind(key[11:]), nodes) for key, nodes in captures.items() if key.startswith("definition."))
     for name in captures["name"]:
-        start = name.start_byte
+        start, end = _name_range(name, source)
         known = structure.drafts.get(start)
-        if (known is not None and known.pattern <= pattern) or name.end_byte - start > _NAME_BYTES:
+        if (known is not None and known.pattern <= pattern) or not 0 < end - start <= _NAME_BYTES:
+            continue
+        if source.text[start:end] == b"_":
             continue
         body = captures["body"][0] if "body" in captures else node.child_by_field_name("body")
-        receiver = _owner(_text(captures["receiver"][0], source)) if "receiver" in captures else ""
-        end = node.end_byte
+        stop = len(source.text) if "until.end" in captures else node.end_byte
         structure.drafts[start] = _Draft(
-            pattern, kind, node.start_byte, end, start, name.end_byte, body.start_byte if body else end, receiver
+            pattern,
+            kind,
+            node.start_byte,
+            stop,
+            start,
+            end,
+            body.start_byte if body else node.end_byte,
+            _receiver(captures, source, start),
+            "declaration" in captures,
         )
 
 
+def _name_range(name: Node, source: _Source) -> tuple[int, int]:
+    """Where a name stands, without what a node has more: Ruby's :name and "name", C++'s operator bool()."""
+    start, end = name.start_byte, name.end_byte
+    if name.type == "operator_cast":
+        return start, start + len(source.text[start:end].partition(b"(")[0].rstrip())
+    mark = source.text[start : start + 1]
+    return (start + 1, end - (mark != b":")) if mark in (b":", b'"', b"'") else (start, end)
+
+
+def _receiver(captures: Mapping[str, Sequence[Node]], source: _Source, name_start: int) -> str:
+    """The type that owns a definition, "" when none is written; of `a::B::c` what stands before the name."""
+    if "receiver" not in captures:
+        return ""
+    node = captures["receiver"][0]
+    start, end = node.start_byte, node.end_byte
+    return _owner(source.slice(start, min(name_start if start <= name_start < end else end, start + _NAME_BYTES)))
+
+
 def _read_container(captures: Mapping[str, Sequence[Node]], source: _Source, structure: _Structure) -> None:
-    node, receiver = captures["container"][0], _owner(_text(captures["receiver"][0], source))
+    node, receiver = captures["container"][0], _receiver(captures, source, -1)
     structure.containers.append(_Container(node.start_byte, node.end_byte, receiver))
     for base in captures.get("base", ()):
         structure.adopted.setdefault(receiver, []).append(_without_arguments(_text(base, source)))
@@ -252,21 +309,18 @@ def _text(node: Node, source: _Source) -> str:
 
 
 def _without_arguments(text: str) -> str:
-    """A type's name as written, without type arguments, pointers and white space: "List<T>" -> "List"."""
+    """A type's name as written, without type arguments and modifiers: "List<T>" -> "List", "&mut a::B" -> "a::B"."""
     kept, depth = [], 0
-    for character in text:
+    for character in text.replace("->", ""):
         depth += (character in "<[(") - (character in ">])")
-        if depth == 0 and character not in ">]) *&\t\r\n":
+        if depth == 0 and character not in ">])*&":
             kept.append(character)
-    return "".join(kept)
+    return ("".join(kept).split() or [""])[-1]
 
 
 def _owner(text: str) -> str:
     """The container that a receiver names: "*Server[T]" -> "Server", "ns::Foo" -> "ns.Foo"."""
-    if text.startswith("("):
-        text = text.strip("()").split()[-1]
-    name = _without_arguments(text).replace("::", ".").replace("\\", ".").strip(".")
-    name = name.removesuffix(".prototype")
+    name = _without_arguments(text).replace("::", ".").replace("\\", ".").strip(".").removesuffix(".prototype")
     return "" if name in ("this", "self", "exports", "module.exports") else name
 
 
@@ -283,6 +337,11 @@ def _read_import(
         tree = captures["import.tree"][0]
         imports[tree.start_byte, -1] = _use_tree(tree, source)
         return
+    if "import.submodule" in captures:
+        node = captures["import.submodule"][0]
+        fact = ImportFact("self", source.name(node.start_byte, node.end_byte), "", source.line(node.start_byte))
+        imports[node.start_byte, -1] = (fact,)
+        return
     module = captures["import.module"][0]
     name, alias = captures.get("import.name"), captures.get("import.alias")
     if alias is not None:
@@ -298,9 +357,7 @@ def _read_import(
 
 def _import_module(captures: Mapping[str, Sequence[Node]], source: _Source) -> str:
     module = _text(captures["import.module"][0], source).strip("\"'<>")
-    if "import.prefix" in captures:
-        return _text(captures["import.prefix"][0], source) + "\\" + module
-    return module
+    return f"./{module}" if "import.relative" in captures and not module.startswith(".") else module
 
 
 def _imported_name(captures: Mapping[str, Sequence[Node]], source: _Source) -> str:
@@ -392,7 +449,7 @@ class _Surroundings:
                 start = top = attribute[0]
             elif comment is not None:
                 top = comment[0]
-                comments.appendleft(source.slice(*comment))
+                comments.appendleft(source.slice(*comment).rstrip())
             else:
                 break
         return start, list(comments)
@@ -411,9 +468,10 @@ class _Frame(NamedTuple):
     end: int
     symbol: int  # of the innermost symbol, -1 for none
     path: str  # the container of what stands in it
-    role: str  # "type", "local", "value" or "other"
+    role: str  # "type", "constructor", "local" (another function), "value" or "other"
 
 
+_ELSEWHERE = -2  # as symbol of a frame: whose owner is known by its path
 _OUTSIDE = _Frame(1 << 62, -1, "", "other")
 _WRAPPER, _CONTAINER, _SCOPE, _DEFINITION = range(4)
 
@@ -427,10 +485,12 @@ class _Outline:
         self.names: set[int] = set()  # offsets of the symbols' names
         self._language, self._source, self._structure, self._around = language, source, structure, around
         self._known_values: set[tuple[str, str]] = set()
+        self._declarations: set[int] = set()  # symbols without body
         self._owned_elsewhere: dict[int, str] = {}  # symbol -> path of the type that owns it
         self._frames = [_OUTSIDE]
         self._read()
         self._find_owners()
+        self._drop_declarations()
 
     def _read(self) -> None:
         wrapper = (0, 0)
@@ -463,7 +523,7 @@ class _Outline:
     def _open_container(self, container: _Container) -> None:
         frame = self._frames[-1]
         path = _dotted(frame.path, container.receiver)
-        self._frames.append(_Frame(container.end, -2, path, "type"))
+        self._frames.append(_Frame(container.end, _ELSEWHERE if container.receiver else frame.symbol, path, "type"))
 
     def _define(self, draft: _Draft, span: tuple[int, int]) -> bool:
         """Whether the draft became a symbol; what is local to a function does not."""
@@ -471,37 +531,49 @@ class _Outline:
         name = self._source.name(draft.name_start, draft.name_end)
         kind = self._kind(draft, name, frame)
         container = _dotted(frame.path, draft.receiver)
-        if (kind in _VALUES and not self._is_new_value(frame, kind, container, name)) or len(
-            self.symbols
-        ) >= _MOST_SYMBOLS:
+        if len(self.symbols) >= _MOST_SYMBOLS or not self._counts(draft, frame, kind, container, name):
             return False
-        if draft.receiver or frame.symbol == -2:
+        if draft.receiver or frame.symbol == _ELSEWHERE:
             self._owned_elsewhere[len(self.symbols)] = container
-        self._frames.append(_Frame(draft.end, len(self.symbols), _dotted(container, name), _role(kind)))
-        self._add(draft, name, kind, container, -1 if frame.symbol == -2 else frame.symbol, span)
+        if draft.is_declaration:
+            self._declarations.add(len(self.symbols))
+        else:
+            path = _dotted(container, name.replace("::", ".").replace("\\", "."))
+            self._frames.append(_Frame(draft.end, len(self.symbols), path, _role(kind)))
+        self._add(draft, name, kind, container, -1 if frame.symbol == _ELSEWHERE else frame.symbol, span)
         return True
 
     def _owning_frame(self, draft: _Draft) -> _Frame:
-        frames = iter(reversed(self._frames))
-        if draft.kind is Kind.FIELD:
-            return next((frame for frame in frames if frame.role == "type"), self._frames[-1])
-        if draft.kind in _VALUES:
-            return next(frame for frame in frames if frame.role != "value")
-        return self._frames[-1]
+        """What a definition belongs to: functions to all that stands around them, other things not to a value."""
+        if draft.kind in _FUNCTIONS:
+            return self._frames[-1]
+        passed = ("value", "constructor") if draft.kind is Kind.FIELD else ("value",)
+        return next(frame for frame in reversed(self._frames) if frame.role not in passed)
 
     def _kind(self, draft: _Draft, name: str, frame: _Frame) -> Kind:
         kind = draft.kind
         if kind is Kind.FUNCTION and (frame.role == "type" or draft.receiver):
             kind = Kind.METHOD
-        if kind is Kind.METHOD and (name in self._language.constructors or name == frame.path.rpartition(".")[2]):
-            return Kind.CONSTRUCTOR
+        if kind is Kind.METHOD:
+            return self._kind_of_method(draft, name, frame)
         if kind is Kind.VARIABLE and self._language.capitals_are_constants and name.isupper():
             return Kind.CONSTANT
         return Kind.FIELD if kind is Kind.VARIABLE and frame.role == "type" else kind
 
-    def _is_new_value(self, frame: _Frame, kind: Kind, container: str, name: str) -> bool:
-        """Of `x = 1; x = 2` the first defines x; inside a function neither does."""
-        if (frame.role == "local" and kind is not Kind.FIELD) or (container, name) in self._known_values:
+    def _kind_of_method(self, draft: _Draft, name: str, frame: _Frame) -> Kind:
+        owner = draft.receiver or frame.path
+        language = self._language
+        if name in language.constructors or (
+            language.constructors_are_named_after_type and owner.rpartition(".")[2] == name
+        ):
+            return Kind.CONSTRUCTOR
+        return Kind.METHOD if owner else Kind.FUNCTION
+
+    def _counts(self, draft: _Draft, frame: _Frame, kind: Kind, container: str, name: str) -> bool:
+        """Whether this is a symbol: not if it is local to a function; of `x = 1; x = 2` the first defines x."""
+        if kind not in _VALUES and not draft.is_declaration:
+            return True
+        if frame.role in ("local", "constructor") or (kind in _VALUES and (container, name) in self._known_values):
             return False
         self._known_values.add((container, name))
         return True
@@ -532,12 +604,13 @@ class _Outline:
     def _signature(self, draft: _Draft, kind: Kind) -> str:
         start = self._source.start_with_keywords(self._around.after_attributes(draft.start, draft.name_start))
         text = self._source.slice(start, min(draft.body, start + 4 * SIGNATURE_CHARACTERS))
-        if kind in _VALUES:
-            text = text.partition("\n")[0]
+        if kind in _VALUES or kind is Kind.MACRO:
+            text = text.partition("\n")[0].rstrip("\\\r ")
         text = _PADDING.sub(r"\1\2", " ".join(text.split()))
         for tail in ("{", ";", ":", "=>", "="):
             text = text.removesuffix(tail).rstrip()
-        return text[:SIGNATURE_CHARACTERS]
+        name = self._source.name(draft.name_start, draft.name_end)
+        return (text if name in text or len(text) > SIGNATURE_CHARACTERS else f"{text} {name}")[:SIGNATURE_CHARACTERS]
 
     def _find_owners(self) -> None:
         """Give methods that stand apart from their type that type as parent, when it is in this text."""
@@ -550,6 +623,17 @@ class _Outline:
                 symbol = self.symbols[types[receiver]]
                 self.symbols[types[receiver]] = symbol._replace(bases=tuple(dict.fromkeys((*symbol.bases, *bases))))
 
+    def _drop_declarations(self) -> None:
+        """Leave out prototypes of what this text defines."""
+        defined = {(s.container, s.name) for i, s in enumerate(self.symbols) if i not in self._declarations}
+        dropped = {i for i in self._declarations if (self.symbols[i].container, self.symbols[i].name) in defined}
+        if not dropped:
+            return
+        kept = [position for position in range(len(self.symbols)) if position not in dropped]
+        moved = {-1: -1} | {old: new for new, old in enumerate(kept)}
+        self.symbols = [self.symbols[i]._replace(parent=moved[self.symbols[i].parent]) for i in kept]
+        self.spans = [self.spans[i] for i in kept]
+
 
 _PADDING = re.compile(r"([(\[]) |,? ([)\]])")
 
@@ -557,9 +641,11 @@ _PADDING = re.compile(r"([(\[]) |,? ([)\]])")
 def _role(kind: Kind) -> str:
     if kind in _TYPES:
         return "type"
+    if kind is Kind.CONSTRUCTOR:
+        return "constructor"
     if kind in _FUNCTIONS:
         return "local"
-    return "value" if kind in _VALUES else "other"
+    return "value" if kind in _VALUES or kind is Kind.TYPE else "other"
 
 
 def _dotted(path: str, name: str) -> str:
@@ -583,6 +669,8 @@ def _references(
             start = node.start_byte
             ends[start] = node.end_byte
             kinds[start] = kind
+    for node in occurrences.get("ignored", ()):
+        kinds.pop(node.start_byte, None)
     kinds.update((start, ReferenceKind.IMPORT) for start in structure.imported if start in kinds)
     used = sorted(kinds.keys() - outline.names)[:_MOST_REFERENCES]
     enclosing = _enclosing(used, outline.spans)
@@ -615,6 +703,7 @@ def _enclosing(offsets: Sequence[int], spans: Sequence[tuple[int, int]]) -> Iter
 # --- documentation ---------------------------------------------------------------------------------------------------
 
 _COMMENT_MARKS = re.compile(r"^[ \t]*(?:/\*+[*!]?|\*/|\*(?!/)|//+[/!]?|#+[:!]?|--)[ \t]?", re.MULTILINE)
+_XML_MARKS = re.compile(r"</?(?:summary|remarks|para)>")
 _NOT_DOCUMENTATION = re.compile(r"#!|(?:#|//)\s*(?:noqa|type:|pylint:|fmt:|eslint|go:|nolint|\+build|region|endregion)")
 
 
@@ -622,7 +711,7 @@ def _comment_text(comments: Sequence[str]) -> str:
     """What comments say, without their marks."""
     kept = [comment for comment in comments if not _NOT_DOCUMENTATION.match(comment)]
     text = _COMMENT_MARKS.sub("", "\n".join(kept)).replace("*/", "")
-    return _tidy(text)
+    return _tidy(_XML_MARKS.sub("", text))
 
 
 def _docstring(literal: str) -> str:

@@ -13,11 +13,14 @@ The first part says what is defined, one match at a time. Captures, after the co
     @body                  where the signature ends, when that is not the definition's field `body`
     @receiver              the type that owns it without standing around it: Go's receiver, C++'s `Foo::` in `Foo::bar`;
                            with @container instead of @definition, what all definitions inside belong to: Rust's `impl`
+    @container             without @receiver: what makes functions methods and is no symbol: Ruby's `class << self`
     @base                  a base class, interface or trait of @name (or of @receiver)
     @doc                   the docstring of @name
     @import.module, @import.name, @import.alias, @import.all     one import; see model.ImportFact
-    @import.prefix         what stands before @import.module in a grouped import
     @import.tree           a nested import that parsing.py takes apart itself (Rust's `use`)
+    @import.default, @import.relative, @import.submodule         how an import is meant when its words do not say it
+    @declaration           it has no body here; it counts when this text has no definition of the same name
+    @until.end             it reaches to the end of the text: a namespace without braces
 
 The second part lists what occurs, each node by itself:
 
@@ -26,6 +29,7 @@ The second part lists what occurs, each node by itself:
     @wrapper               what stands around a definition and belongs to it: decorators, `export`, `template <...>`
     @attribute             what stands in front of a definition and belongs to it: `#[derive(...)]`, `@Override`
     @comment               may be documentation of what follows
+    @ignored               no reference, although another pattern says so
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-HEAD_CHARACTERS = 4096  # how much of a text `language_of` and `is_generated` look at
+HEAD_CHARACTERS = 16_384  # how much of a text `language_of` and `is_generated` look at
 _OCCURRENCES = "\n;;; occurrences\n"
 
 
@@ -53,7 +57,9 @@ class Language:
     documentation: Literal["comments", "docstring"] = "comments"  # where a definition is described
     receivers: frozenset[str] = frozenset()  # names of an object for itself: no references
     constructors: frozenset[str] = frozenset()  # methods that make an object
+    constructors_are_named_after_type: bool = False
     capitals_are_constants: bool = False  # VARIABLES_LIKE_THIS are constants
+    macros_disturb: bool = False  # a preprocessor would take away words that the grammar does not understand
     headings: bool = False  # the symbols are headings: Markdown
 
     @property
@@ -92,20 +98,31 @@ LANGUAGES: tuple[Language, ...] = (
     ),
     _ecmascript("tsx", (".tsx",), ("tree_sitter_typescript", "language_tsx"), "typescript", "jsx"),
     _ecmascript("typescript", (".ts", ".mts", ".cts"), ("tree_sitter_typescript", "language_typescript"), "typescript"),
-    Language("go", (".go",), grammar=("tree_sitter_go", "language"), queries=("go",)),
+    Language("go", (".go",), grammar=("tree_sitter_go", "language"), queries=("go",), receivers=frozenset({"_"})),
     Language(
         "rust",
         (".rs",),
         grammar=("tree_sitter_rust", "language"),
         queries=("rust",),
+        receivers=frozenset({"self", "Self", "super", "crate", "_"}),
     ),
     Language("java", (".java",), grammar=("tree_sitter_java", "language"), queries=("java",)),
-    Language("c", (".c",), grammar=("tree_sitter_c", "language"), queries=("c",)),
+    Language(
+        "c",
+        (".c",),
+        grammar=("tree_sitter_c", "language"),
+        queries=("c",),
+        capitals_are_constants=True,
+        macros_disturb=True,
+    ),
     Language(
         "cpp",
         (".cpp", ".cc", ".cxx", ".c++", ".hpp", ".hh", ".hxx", ".h++", ".ipp", ".inl", ".tpp", ".cu", ".cuh", ".ino"),
         grammar=("tree_sitter_cpp", "language"),
         queries=("cpp", "c"),
+        constructors_are_named_after_type=True,
+        macros_disturb=True,
+        capitals_are_constants=True,
     ),
     Language("csharp", (".cs", ".csx"), grammar=("tree_sitter_c_sharp", "language"), queries=("csharp",)),
     Language(
@@ -160,6 +177,7 @@ LANGUAGES: tuple[Language, ...] = (
     Language("lua", (".lua",), interpreters=("lua", "luajit")),
     Language("make", (".mk", ".mak"), file_names=("makefile", "gnumakefile", "makefile.am"), interpreters=("make",)),
     Language("nix", (".nix",)),
+    Language("objectivec", (".m", ".mm")),
     Language("ocaml", (".ml", ".mli")),
     Language("perl", (".pl", ".pm", ".t"), interpreters=("perl",)),
     Language("powershell", (".ps1", ".psm1", ".psd1"), interpreters=("pwsh",)),
@@ -215,9 +233,10 @@ def _by_interpreter() -> dict[str, Language]:
 
 
 _SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+|\w+=\S+\s+)*(?:\S*/)?)?([A-Za-z_-]+)[\d.]*")
+_OBJECTIVE_C_HEADER = re.compile(r"^(?:@(?:interface|protocol|class|import)\b|#import\b)", re.MULTILINE)
 _CPP_HEADER = re.compile(
     r"^[ \t]*(?:(?:class|namespace)[ \t]+\w|(?:template|using)\b[ \t]*[<\w]|(?:public|private|protected):"
-    r"|#[ \t]*include[ \t]*<[a-z_]+>)",
+    r"|#[ \t]*include[ \t]*<[a-z_]+>)|\bstd::\w|\bconstexpr\b|\bnullptr\b|\bstatic_cast<",
     re.MULTILINE,
 )
 
@@ -225,14 +244,20 @@ _CPP_HEADER = re.compile(
 def language_of(path: str, text_head: str = "") -> Language | None:
     """The language that a file is written in, None when nothing tells; `text_head` is how its text begins.
 
-    The path decides; the text only between C and C++ headers, and for names without an extension by its `#!` line.
+    The path decides; the text only whose header a `.h` is, and for names without an extension by its `#!` line.
     """
     name = PurePosixPath(path).name.lower()
     extension = PurePosixPath(name).suffix
     if extension == ".h":
-        return by_name()["cpp" if _CPP_HEADER.search(text_head[:HEAD_CHARACTERS]) else "c"]
+        return by_name()[_header_language(text_head[:HEAD_CHARACTERS])]
     found = _by_file_name().get(name) or _by_extension().get(extension)
     return found or _by_file_name().get(name.partition(".")[0]) or _language_of_shebang(text_head)
+
+
+def _header_language(text_head: str) -> str:
+    if _OBJECTIVE_C_HEADER.search(text_head):
+        return "objectivec"
+    return "cpp" if _CPP_HEADER.search(text_head) else "c"
 
 
 def _language_of_shebang(text_head: str) -> Language | None:
@@ -261,7 +286,8 @@ _GENERATED_FILE = re.compile(
     re.IGNORECASE,
 )
 _GENERATED_TEXT = re.compile(
-    r"^.{0,12}(?:Code generated .{1,80} DO NOT EDIT|@generated\b|<auto-generated|Autogenerated by|Generated by the"
+    r"^.{0,12}(?:Code generated .{1,80} DO NOT EDIT|@generated\b|<auto-generated|Autogenerated by|Generated by GNU Autoconf"
+    r"|Generated by the"
     r" protocol buffer compiler|(?:This file (?:is|was) |.{0,40})(?:auto-?|automatically )generated\b)",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -35,6 +35,8 @@
 (export_statement value: (object (pair key: (property_identifier) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.function))
 
+(arguments (function_expression name: (identifier) @name) @definition.function)
+
 (import_statement (import_clause (identifier) @import.alias) @import.default
   source: (string (string_fragment) @import.module))
 (import_statement (import_clause (namespace_import (identifier) @import.alias))
