@@ -43,17 +43,30 @@ COPY --from=dependencies /app /app
 RUN python /collect.py /out /app \
  && mkdir -p /volume/data && find /out /volume -exec touch -hd @0 {} +
 
+# In twelve folders, each to be a layer: a change of one file sends a twelfth.
 FROM ${BASE} AS source
-COPY server/src /out/srv
-RUN chmod -R u=rwX,go=rX /out \
- && python -m compileall -q -s /out --invalidation-mode unchecked-hash /out/srv \
- && find /out -exec touch -hd @0 {} +
+COPY server/image/spread.py /
+COPY server/src /tree/srv
+RUN chmod -R u=rwX,go=rX /tree \
+ && python -m compileall -q -s /tree --invalidation-mode unchecked-hash /tree/srv \
+ && python /spread.py /tree /out 12 && find /out -exec touch -hd @0 {} +
 
 FROM scratch
 COPY --from=system /out /
 COPY --from=system --chown=10001:10001 /volume /
 COPY --from=dependencies /out /
-COPY --from=source /out /
+COPY --from=source /out/0 /
+COPY --from=source /out/1 /
+COPY --from=source /out/2 /
+COPY --from=source /out/3 /
+COPY --from=source /out/4 /
+COPY --from=source /out/5 /
+COPY --from=source /out/6 /
+COPY --from=source /out/7 /
+COPY --from=source /out/8 /
+COPY --from=source /out/9 /
+COPY --from=source /out/10 /
+COPY --from=source /out/11 /
 ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \

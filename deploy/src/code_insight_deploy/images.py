@@ -61,21 +61,24 @@ def _no_engine(error: Exception) -> NoEngine:
     )
 
 
-def build(client: docker.DockerClient, folder: Path, source: SourceTree, base: str, say: Say) -> BuiltImage:
+def build(
+    client: docker.DockerClient, folder: Path, source: SourceTree, base: str, say: Say, *, cold: bool = False
+) -> BuiltImage:
     """An image of `source` on `base`, tagged; one that was built before is taken as it is.
 
-    Raises NoBase when there is no `base`, and BuildFailed with the end of what the failing step printed.
+    A `cold` build takes nothing from before, neither an image nor a step. Raises NoBase when there is no `base`, and
+    BuildFailed with the end of what the failing step printed.
     """
     base_is = base_id(client, base, say)
     reference = f"{NAME}:{source.tag}"
-    if found := _find(client, source, base_is):
+    if not cold and (found := _find(client, source, base_is)):
         say(f"built before: {found.id}")
         found.tag(NAME, source.tag)
         return _built(found, reference, source)
     context = archive(folder, source)
     arguments = {"BASE": base, "SOURCE_TREE": source.tree, "VERSION": _version(context), "SOURCE_DATE_EPOCH": "0"}
     say(f"git archive {source.tree} | {shlex.join(build_command(reference, arguments))}")
-    _post_build(client, context, reference, arguments, {BASE_LABEL: base_is}, say)
+    _post_build(client, context, reference, arguments, {BASE_LABEL: base_is}, say, cold=cold)
     return _built(client.images.get(reference), reference, source)
 
 
@@ -133,18 +136,16 @@ def _post_build(
     arguments: dict[str, str],
     labels: dict[str, str],
     say: Say,
+    *,
+    cold: bool,
 ) -> None:
     """Let the engine build; raise what it reports in the stream, since the status of the reply is 200 all the same."""
     api = client.api
+    asked = {"version": BUILDKIT, "t": reference, "buildargs": json.dumps(arguments), "labels": json.dumps(labels)}
     answer = api.post(
         f"{api.base_url}/v{api.api_version}/build",
         data=context,
-        params={
-            "version": BUILDKIT,
-            "t": reference,
-            "buildargs": json.dumps(arguments),
-            "labels": json.dumps(labels),
-        },
+        params={**asked, "nocache": str(cold).lower()},
         headers={"Content-Type": "application/x-tar"},
         stream=True,
         timeout=BUILD_SECONDS,
