@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from code_insight import git, languages, parsing
-from code_insight.errors import Cancelled, RepositoryEmpty, RepositoryTooLarge
+from code_insight.errors import Cancelled, RepositoryEmpty, RepositoryTooLarge, StorageFailed
 from code_insight.model import NO_FACTS, Commit, Facts, FileRole, SkipReason, TreeEntry
-from code_insight.store import NewBlob, NewFile, Writer
+from code_insight.store import NewBlob, NewFile, Writer, discard, is_damaged
 
 _BATCH_BLOBS = 200
 _BATCH_BYTES = 4 << 20
@@ -49,9 +49,27 @@ def index_commit(
 ) -> Indexed:
     """The commit is in the index file, whole, and named by `ref`; facts of blobs that were known are used again.
 
-    Raises RepositoryEmpty, RepositoryTooLarge, StorageFailed, Cancelled, and what `git` raises; the index then still
-    holds the commits that it held.
+    A damaged index is made anew. Raises RepositoryEmpty, RepositoryTooLarge, StorageFailed, Cancelled, and what `git`
+    raises; the index then still holds the commits that it held.
     """
+    try:
+        return _index_commit(git_dir, commit, ref, index, limits, git_limits, call)
+    except StorageFailed:
+        if not is_damaged(index):
+            raise
+        discard(index)
+        return _index_commit(git_dir, commit, ref, index, limits, git_limits, call)
+
+
+def _index_commit(
+    git_dir: Path,
+    commit: Commit,
+    ref: str,
+    index: Path,
+    limits: IndexLimits,
+    git_limits: git.GitLimits,
+    call: git.Call,
+) -> Indexed:
     with Writer(index, parsing.VERSION) as writer:
         if writer.has_commit(commit.oid):
             writer.add_commit(commit, ref, (), limits.commits)

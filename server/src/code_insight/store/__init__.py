@@ -1,7 +1,18 @@
 """SQLite: what an index file holds, written by one, read by many. SQL lives here and nowhere else."""
 
 from code_insight.store.reading import IndexedCommit, Reader, commits, last_name
-from code_insight.store.schema import FORMAT_VERSION
+from code_insight.store.schema import FORMAT_VERSION, discard, is_damaged
 from code_insight.store.writing import NewBlob, NewFile, Writer
 
-__all__ = ["FORMAT_VERSION", "IndexedCommit", "NewBlob", "NewFile", "Reader", "Writer", "commits", "last_name"]
+__all__ = [
+    "FORMAT_VERSION",
+    "IndexedCommit",
+    "NewBlob",
+    "NewFile",
+    "Reader",
+    "Writer",
+    "commits",
+    "discard",
+    "is_damaged",
+    "last_name",
+]

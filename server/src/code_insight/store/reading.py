@@ -59,8 +59,11 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
 
     Empty when there is no such file yet, or it is of another version.
     """
-    if not index.exists() or version_of(index).partition(".")[0] != str(FORMAT_VERSION):
+    if not index.exists():
         return ()
+    with storage_errors("read"):
+        if version_of(index).partition(".")[0] != str(FORMAT_VERSION):
+            return ()
     with storage_errors("read"), _connected(index) as db:
         rows = db.execute(
             "SELECT commit_.commit_, oid, tree, time, subject, indexed_at, COALESCE(MAX(checked_at), 0),"
@@ -124,7 +127,8 @@ class Reader:
     def text(self, blob: int) -> str:
         """The whole text of a blob."""
         row = next(iter(self._rows("SELECT text FROM blob WHERE blob = :blob", blob=blob)), None)
-        return zlib.decompress(row[0]).decode() if row else ""
+        with storage_errors("read"):
+            return zlib.decompress(row[0]).decode() if row else ""
 
     def head(self, blob: int, characters: int) -> str:
         """The beginning of the text of a blob, at most so many characters."""

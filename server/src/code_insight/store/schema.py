@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from code_insight.model import ReferenceKind
 # What is on disk; another number means another file, made anew.
 # 1  2026-11: the first.
 FORMAT_VERSION = 1
+
+# What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
+_NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 
 REFERENCE_KINDS = tuple(ReferenceKind)  # a kind's number on disk is its position here
 
@@ -106,10 +110,10 @@ CREATE TABLE ref (ref TEXT PRIMARY KEY, commit_ INTEGER NOT NULL, checked_at INT
 
 @contextlib.contextmanager
 def storage_errors(doing: str) -> Iterator[None]:
-    """What SQLite raises inside leaves as StorageFailed, with what was being done."""
+    """What SQLite raises inside leaves as StorageFailed, with what was being done; so does a text that is damaged."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, zlib.error, UnicodeDecodeError) as error:
         reason = str(error)
         full = "full" in reason or "disk I/O" in reason
         step = "Free some space on the server's disk." if full else "The server's operator finds details in its log."
@@ -117,38 +121,72 @@ def storage_errors(doing: str) -> Iterator[None]:
 
 
 def version_of(path: Path) -> str:
-    """ "<format>.<facts>" as the file says, "" when it is not an index, or damaged."""
+    """ "<format>.<facts>" as the file says, "" when it is not an index, or damaged.
+
+    Raises sqlite3.Error when it cannot be told now: the file is locked, or there are no rights, memory or space.
+    """
     try:
         with contextlib.closing(connect_to_read(path)) as db:
             row = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF not in _NO_INDEX:
+            raise
         return ""
     return str(row[0]) if row else ""
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether SQLite finds a fault in the structure of the file; reads all of it."""
+    try:
+        with contextlib.closing(connect_to_read(path)) as db:
+            return bool(db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+    except sqlite3.Error as error:
+        return error.sqlite_errorcode & 0xFF in _NO_INDEX
+
+
+def discard(path: Path) -> None:
+    """There is no index at `path` any more."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that cannot write. Where nobody can write beside the file, it is read as it stands."""
     try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
-        _harden(connection)
-        connection.execute("SELECT 1 FROM meta").fetchone()
+        return _connect_to_read(path, "mode=ro")
     except sqlite3.OperationalError:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
-        _harden(connection)
-    return connection
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:  # without it, the file may be half of one state and half of another
+            raise
+        return _connect_to_read(path, "mode=ro&immutable=1")
 
 
-def _harden(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA cell_size_check = ON")
-    connection.execute("PRAGMA cache_size = -4000")
+def _connect_to_read(path: Path, mode: str) -> sqlite3.Connection:
+    return _prepared(
+        sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None),
+        "PRAGMA query_only = ON",
+        "PRAGMA trusted_schema = OFF",
+        "PRAGMA cell_size_check = ON",
+        "PRAGMA cache_size = -4000",
+        "SELECT 1 FROM meta",
+    )
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
     """A connection for the one writer: readers never wait for it (write-ahead log)."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA cache_size = -16000")
+    return _prepared(
+        sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False),
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = NORMAL",
+        "PRAGMA cache_size = -16000",
+    )
+
+
+def _prepared(connection: sqlite3.Connection, *statements: str) -> sqlite3.Connection:
+    try:
+        for statement in statements:
+            connection.execute(statement).fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -21,6 +21,7 @@ from code_insight.store.schema import (
     REFERENCE_KINDS,
     TABLES,
     connect_to_write,
+    discard,
     storage_errors,
     version_of,
 )
@@ -69,19 +70,28 @@ class Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(sqlite3.Error):  # a full disk must not hide the error that is on its way
+            self._db.execute("PRAGMA busy_timeout = 100")  # ms: what a reader still needs stays in the log
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
 
     def blob_of(self, oid: str, language: str) -> tuple[int, SkipReason | None] | None:
         """The number of a blob whose facts are known, and why its symbols are missing if they are."""
         query = "SELECT blob, skip_reason FROM blob WHERE oid = ? AND language = ?"
-        row = self._db.execute(query, (oid, language)).fetchone()
+        with storage_errors("read"):
+            row = self._db.execute(query, (oid, language)).fetchone()
         return (int(row[0]), SkipReason(row[1]) if row[1] else None) if row else None
 
     def files_known(self) -> dict[tuple[str, str], NewFile]:
-        """(path, oid) → the file as an earlier commit has it: such a file needs no second look."""
-        rows = self._db.execute("SELECT DISTINCT path, oid, blob, size_bytes, role, skip_reason FROM file")
-        return {(row[0], row[1]): _known_file(*row) for row in rows}
+        """(path, oid) → the file as an earlier commit has it: such a file needs no second look.
+
+        Without those that were skipped for more than their content: for a mode, or for a limit that may have changed.
+        """
+        query = (
+            "SELECT DISTINCT path, oid, blob, size_bytes, role, skip_reason FROM file"
+            " WHERE blob > 0 OR skip_reason IN ('binary', 'undecodable', 'minified', 'lfs_pointer')"
+        )
+        with storage_errors("read"):
+            return {(row[0], row[1]): _known_file(*row) for row in self._db.execute(query)}
 
     def add_blobs(self, blobs: Sequence[NewBlob]) -> list[int]:
         """The numbers of the blobs, whose facts are in the index now; nobody sees them before a commit names them."""
@@ -141,7 +151,7 @@ class Writer:
             row = self._db.execute("SELECT commit_ FROM commit_ WHERE oid = ?", (commit.oid,)).fetchone()
             number = int(row[0]) if row else self._insert_commit(commit, files, now)
             self._db.execute("INSERT OR REPLACE INTO ref VALUES (?, ?, ?)", (ref, number, now))
-            self._forget_all_but(keep)
+            self._forget_all_but(number, keep)
 
     def _insert_commit(self, commit: Commit, files: Iterable[NewFile], now: int) -> int:
         cursor = self._db.execute(
@@ -162,13 +172,15 @@ class Writer:
 
     def has_commit(self, oid: str) -> bool:
         """Whether this commit is in the index, whole."""
-        return self._db.execute("SELECT 1 FROM commit_ WHERE oid = ?", (oid,)).fetchone() is not None
+        with storage_errors("read"):
+            return self._db.execute("SELECT 1 FROM commit_ WHERE oid = ?", (oid,)).fetchone() is not None
 
-    def _forget_all_but(self, keep: int) -> None:
-        named = "SELECT commit_ FROM ref ORDER BY checked_at DESC, ref"
+    def _forget_all_but(self, added: int, keep: int) -> None:
+        """Kept are, in this order: the commit just added, that of the default branch, those of other refs, others."""
+        named = "SELECT commit_ FROM ref ORDER BY ref = '' DESC, checked_at DESC, ref"
         newest = "SELECT commit_ FROM commit_ ORDER BY indexed_at DESC, commit_ DESC"
         rows = [row[0] for query in (named, newest) for row in self._db.execute(query)]
-        kept = list(dict.fromkeys(rows))[: max(1, keep)]
+        kept = list(dict.fromkeys([added, *rows]))[: max(1, keep)]
         marks = ",".join(map(str, kept))
         for table in ("commit_", "file", "central", "ref"):
             self._db.execute(f"DELETE FROM {table} WHERE commit_ NOT IN ({marks})")  # noqa: S608
@@ -198,15 +210,18 @@ def _open(path: Path, facts_version: int) -> sqlite3.Connection:
     """The file's write connection; a file of another version, or none that SQLite can read, is made anew."""
     version = f"{FORMAT_VERSION}.{facts_version}"
     if path.exists() and version_of(path) != version:
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        discard(path)
     db = connect_to_write(path)
-    db.execute("BEGIN IMMEDIATE")
-    if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-        for statement in TABLES.split(";"):
-            db.execute(statement)
-        db.execute("INSERT INTO meta VALUES ('version', ?)", (version,))
-    db.execute("COMMIT")
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            for statement in TABLES.split(";"):
+                db.execute(statement)
+            db.execute("INSERT INTO meta VALUES ('version', ?)", (version,))
+        db.execute("COMMIT")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

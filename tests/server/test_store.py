@@ -1,0 +1,302 @@
+"""The index file: facts by blob, commits that are whole, damage that is noticed."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from code_insight import store
+from code_insight.errors import StorageFailed
+from code_insight.model import (
+    NO_FACTS,
+    Commit,
+    Facts,
+    FileRole,
+    ImportFact,
+    ReferenceFact,
+    ReferenceKind,
+    Repository,
+    SkipReason,
+    SymbolFact,
+    SymbolKind,
+)
+from code_insight.store import IndexedCommit, NewBlob, NewFile, Reader, Writer
+
+FLASK = Repository("local/flask", "/flask")
+FACTS = Facts(
+    symbols=(
+        SymbolFact("Flask", SymbolKind.CLASS, "", -1, 1, 4, 1, 6, "class Flask(App)", "The app.", ("web.App", "Base")),
+        SymbolFact("route", SymbolKind.METHOD, "Flask", 0, 3, 4, 3, 8, "def route(self)", "", ()),
+    ),
+    references=(
+        ReferenceFact("App", ReferenceKind.INHERIT, 1, 12, 0),
+        ReferenceFact("helper", ReferenceKind.CALL, 4, 15, 1),
+        ReferenceFact("helper", ReferenceKind.NAME, 9, 20_000, -1),
+    ),
+    imports=(ImportFact("web", "App", "", 1), ImportFact("os", "", "system", 2)),
+    error_lines=(7, 8),
+)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    return tmp_path / "index.db"
+
+
+def _commit(number: int) -> Commit:
+    return Commit(f"{number:040x}", f"{number + 1000:040x}", number, f"commit {number}")
+
+
+def _add(
+    index: Path, number: int, texts: dict[str, str], ref: str = "", keep: int = 9, facts: Facts = NO_FACTS
+) -> None:
+    """A commit whose files have these texts is in the index; a text's blob is named after it."""
+    with Writer(index, 1) as writer:
+        files = []
+        for path, text in texts.items():
+            oid = text.encode().hex().ljust(40, "0")[:40]
+            known = writer.blob_of(oid, "python")
+            blob = known[0] if known else writer.add_blobs([NewBlob(oid, "python", text, facts, None)])[0]
+            files.append(NewFile(path, oid, blob, len(text), FileRole.SOURCE, None))
+        writer.add_commit(_commit(number), ref, files, keep)
+
+
+def _held(index: Path) -> tuple[IndexedCommit, ...]:
+    return store.commits(FLASK, index)
+
+
+def _damage(index: Path, at: int, size: int = 4096) -> None:
+    with index.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xa5" * size)
+
+
+# What goes in comes out.
+
+
+def test_facts_are_read_as_they_were_written(index: Path) -> None:
+    _add(index, 1, {"app.py": "class Flask(App): …\n"}, facts=FACTS)
+    with Reader(_held(index)[0]) as reader:
+        file = reader.file("app.py")
+        assert file is not None
+        symbols = reader.symbols_in("app.py")
+        assert [(s.name, s.kind, s.container, s.parent, s.start_line, s.end_line, s.name_line) for s in symbols] == [
+            ("Flask", SymbolKind.CLASS, "", -1, 1, 4, 1),
+            ("route", SymbolKind.METHOD, "Flask", 0, 3, 4, 3),
+        ]
+        assert (symbols[0].bases, symbols[0].doc, symbols[0].signature) == (
+            ("web.App", "Base"),
+            "The app.",
+            "class Flask(App)",
+        )
+        uses = reader.occurrences_in(file.blob)
+        assert [ReferenceFact(use.name, use.kind, use.line, use.column, use.symbol) for use in uses] == [
+            *FACTS.references
+        ]
+        assert tuple(reader.imports_of(file.blob)) == FACTS.imports
+        assert tuple(reader.error_lines(file.blob)) == FACTS.error_lines
+        assert reader.text(file.blob) == "class Flask(App): …\n"
+
+
+@pytest.mark.parametrize(("text", "lines"), [("", 0), ("a", 1), ("a\n", 1), ("a\n\n", 2), ("\n", 1), ("a\nb", 2)])
+def test_lines_are_counted_as_an_editor_does(index: Path, text: str, lines: int) -> None:
+    _add(index, 1, {"a.py": text})
+    with Reader(_held(index)[0]) as reader:
+        file = reader.file("a.py")
+        assert file is not None
+        assert (file.lines, reader.text(file.blob)) == (lines, text)
+
+
+def test_a_skipped_file_keeps_its_reason(index: Path) -> None:
+    with Writer(index, 1) as writer:
+        new = NewFile("big.bin", "b" * 40, 0, 10**9, FileRole.SOURCE, SkipReason.TOO_LARGE)
+        writer.add_commit(_commit(1), "", [new], 3)
+    with Reader(_held(index)[0]) as reader:
+        [file] = reader.files()
+        assert (file.skip_reason, file.blob, file.lines) == (SkipReason.TOO_LARGE, 0, 0)
+
+
+def test_a_name_of_several_definitions_lists_all(index: Path) -> None:
+    _add(index, 1, {"a.py": "a", "b.py": "b"}, facts=FACTS)
+    with Reader(_held(index)[0]) as reader:
+        assert [symbol.path for symbol in reader.symbols_named("route")] == ["a.py", "b.py"]
+        assert [symbol.path for symbol in reader.derived_from("App")] == ["a.py", "b.py"]
+        assert reader.derived_from("%") == []
+        assert reader.symbol_names() == ["Flask", "route"]
+        assert {use.path for use in reader.occurrences("helper")} == {"a.py", "b.py"}
+
+
+def test_a_literal_narrows_the_blobs_to_those_that_may_have_it(index: Path) -> None:
+    _add(index, 1, {"a.py": "the quick fox", "b.py": "the lazy dog", "c.py": 'say "quoted" AND (more'})
+    with Reader(_held(index)[0]) as reader:
+        blobs = {file.path: file.blob for file in reader.files()}
+        assert reader.blobs_with("QUICK") == {blobs["a.py"]}
+        assert reader.blobs_with("the ") == {blobs["a.py"], blobs["b.py"]}
+        assert reader.blobs_with('"quoted" AND (') == {blobs["c.py"]}
+        assert reader.blobs_with("absent") == set()
+        assert reader.blobs_with("qu") is None
+
+
+# Commits.
+
+
+def test_there_are_no_commits_in_a_file_that_is_not_there(index: Path) -> None:
+    assert _held(index) == ()
+
+
+def test_the_default_branch_comes_first_then_the_last_one_asked_for(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"}, "")
+    _add(index, 2, {"a.py": "b"}, "develop")
+    assert [(held.commit.time, held.refs) for held in _held(index)] == [(1, ("",)), (2, ("develop",))]
+
+
+def test_one_commit_may_have_several_refs(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"}, "")
+    _add(index, 1, {"a.py": "a"}, "v1.0")
+    assert [sorted(held.refs) for held in _held(index)] == [["", "v1.0"]]
+
+
+def test_a_ref_that_moved_names_the_new_commit_alone(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"})
+    _add(index, 2, {"a.py": "b"})
+    assert [(held.commit.time, held.refs) for held in _held(index)] == [(2, ("",)), (1, ())]
+
+
+def test_blobs_that_no_commit_names_are_invisible(index: Path) -> None:
+    with Writer(index, 1) as writer:
+        writer.add_blobs([NewBlob("a" * 40, "python", "class Flask: pass", FACTS, None)])
+    assert _held(index) == ()
+
+
+def test_an_old_commit_goes_with_its_blobs_and_leaves_the_text_index_right(index: Path) -> None:
+    _add(index, 1, {"a.py": "old words here", "s.py": "shared text"}, keep=2, facts=FACTS)
+    _add(index, 2, {"a.py": "newer words", "s.py": "shared text"}, keep=2, facts=FACTS)
+    _add(index, 3, {"a.py": "newest words", "s.py": "shared text"}, keep=2, facts=FACTS)
+    assert [held.commit.time for held in _held(index)] == [3, 2]
+    with Reader(_held(index)[0]) as reader:
+        assert reader.blobs_with("old words") == set()
+        assert len(reader.blobs_with("words") or ()) == 2
+        assert len(reader.blobs_with("shared text") or ()) == 1
+        assert reader.totals() == (2, 2, 4)
+    with sqlite3.connect(index) as db:
+        assert db.execute("SELECT COUNT(*) FROM blob").fetchone() == (3,)
+        assert db.execute("SELECT COUNT(DISTINCT blob) FROM symbol").fetchone() == (3,)
+        assert db.execute("SELECT COUNT(DISTINCT blob) FROM import").fetchone() == (3,)
+    db.close()
+
+
+def test_a_commit_that_was_just_added_is_never_the_one_that_goes(index: Path) -> None:
+    """All within one second, so that the time of the last look decides nothing."""
+    for number, ref in enumerate(["zeta", "", "alpha", "beta"], start=1):
+        _add(index, number, {"a.py": str(number)}, ref, keep=1)
+        assert [held.refs for held in _held(index)] == [(ref,)]
+
+
+def test_the_default_branch_stays_while_others_come(index: Path) -> None:
+    for number, ref in enumerate(["", "a", "b", "c"], start=1):
+        _add(index, number, {"a.py": str(number)}, ref, keep=2)
+    assert [held.refs for held in _held(index)] == [("",), ("c",)]
+
+
+def test_a_reader_sees_one_state_while_a_writer_works(index: Path) -> None:
+    _add(index, 1, {"a.py": "first text"}, keep=1)
+    with Reader(_held(index)[0]) as reader:
+        before = reader.totals()
+        began = time.monotonic()
+        _add(index, 2, {"a.py": "second text", "b.py": "more"}, keep=1)
+        assert time.monotonic() - began < 5, "a writer does not wait for readers"
+        assert reader.totals() == before
+        assert reader.text(reader.files()[0].blob) == "first text"
+
+
+def test_a_writer_that_fails_leaves_what_was_there(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"})
+    with pytest.raises(ZeroDivisionError), Writer(index, 1) as writer:
+        writer.add_commit(_commit(2), "", (NewFile("x", "x", 1 // 0, 0, FileRole.SOURCE, None) for _ in "x"), 3)
+    assert [held.commit.time for held in _held(index)] == [1]
+
+
+def test_what_depends_on_more_than_the_content_is_not_known_by_it(index: Path) -> None:
+    """A symlink may become a file of the same content, and a limit may be raised."""
+    kept = [
+        NewFile(f"{reason}.py", "a" * 40, 0, 1, FileRole.SOURCE, reason)
+        for reason in (SkipReason.SYMLINK, SkipReason.SUBMODULE, SkipReason.TOO_LARGE, SkipReason.UNSAFE_PATH)
+    ]
+    binary = NewFile("binary.py", "b" * 40, 0, 1, FileRole.SOURCE, SkipReason.BINARY)
+    with Writer(index, 1) as writer:
+        writer.add_commit(_commit(1), "", [*kept, binary], 3)
+        assert writer.files_known() == {("binary.py", "b" * 40): binary}
+
+
+# Versions and damage.
+
+
+def test_an_index_of_another_version_is_made_anew(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"})
+    with Writer(index, 2) as writer:
+        assert not writer.has_commit(_commit(1).oid)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_file_that_is_no_index_has_no_commits_and_is_made_anew(index: Path, content: bytes) -> None:
+    index.write_bytes(content)
+    assert _held(index) == ()
+    _add(index, 1, {"a.py": "a"})
+    assert len(_held(index)) == 1
+
+
+def test_another_programs_database_is_no_index(index: Path) -> None:
+    with sqlite3.connect(index) as db:
+        db.execute("CREATE TABLE other (x)")
+    db.close()
+    assert _held(index) == ()
+
+
+def test_a_damaged_index_is_an_error_and_never_a_crash(index: Path, tmp_path: Path) -> None:
+    _add(index, 1, {f"{n}.py": f"text {n} " * 400 for n in range(40)}, facts=FACTS)
+    whole = index.read_bytes()
+    failures = 0
+    for page in range(1, len(whole) // 4096):
+        index.write_bytes(whole)
+        _damage(index, page * 4096)
+        try:
+            for held in _held(index):
+                with Reader(held) as reader:
+                    for file in reader.files():
+                        reader.text(file.blob)
+                        reader.symbols_in(file.path)
+                        reader.occurrences_in(file.blob)
+                    reader.blobs_with("text")
+                    reader.central(10)
+        except StorageFailed:
+            failures += 1
+    assert failures > 5
+
+
+def test_damage_is_noticed(index: Path) -> None:
+    _add(index, 1, {f"{n}.py": f"text {n} " * 400 for n in range(40)}, facts=FACTS)
+    assert not store.is_damaged(index)
+    index.write_bytes(index.read_bytes()[:-8192])
+    assert store.is_damaged(index)
+
+
+def test_a_text_that_does_not_unpack_is_an_error_of_storage(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"})
+    with sqlite3.connect(index) as db:
+        db.execute("UPDATE blob SET text = x'00ff'")
+    db.close()
+    with Reader(_held(index)[0]) as reader, pytest.raises(StorageFailed):
+        reader.text(1)
+
+
+def test_an_index_that_is_locked_is_not_thrown_away(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _add(index, 1, {"a.py": "a"})
+    with sqlite3.connect(index, isolation_level=None) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("BEGIN EXCLUSIVE")
+        connect = sqlite3.connect
+        monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, **{**options, "timeout": 0.01}))
+        with pytest.raises(StorageFailed):
+            Writer(index, 1)
+    db.close()
+    assert len(_held(index)) == 1
