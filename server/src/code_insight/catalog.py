@@ -12,13 +12,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from code_insight import clone_url, git, store
 from code_insight.clone_url import ClonePolicy, CloneUrl
-from code_insight.errors import Cancelled, NotFound, StorageFailed, TookTooLong, UrlRejected
+from code_insight.errors import Cancelled, InsightError, NotFound, StorageFailed, TookTooLong, UrlRejected
 from code_insight.model import Repository
 from code_insight.store import IndexedCommit
+
+_FOLDER_CHARACTERS = 200  # a name in a file system has at most 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,9 @@ class Catalog:
         """All repositories that are held, by name, whether or not a commit of them is whole."""
         found = []
         for home in self._homes():
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 about = json.loads((home / "repository.json").read_text("utf-8"))
-                found.append(Repository(unquote(home.name), str(about["url"])))
+                found.append(Repository(str(about["name"]), str(about["url"])))
         return sorted(found, key=lambda repository: repository.name)
 
     def _homes(self) -> Iterator[Path]:
@@ -81,8 +83,11 @@ class Catalog:
 
     def newest(self) -> list[IndexedCommit]:
         """For each repository with a whole commit, the one that questions speak of."""
-        found = (store.commits(repository, self._index(repository)) for repository in self.repositories())
-        return [commits[0] for commits in found if commits]
+        found: list[IndexedCommit] = []
+        for repository in self.repositories():
+            with contextlib.suppress(StorageFailed):  # a damaged index hides no other
+                found += store.commits(repository, self._home_of(repository) / "index.db")[:1]
+        return found
 
     def find(self, repository: str) -> IndexedCommit:
         """The commit that "flask", "pallets/flask", "github.com/pallets/flask" or "flask@<commit or ref>" speaks of.
@@ -90,9 +95,9 @@ class Catalog:
         Any end of the name that begins at a slash will do, while only one repository has it. Raises NotFound with
         what is known otherwise.
         """
-        name, _, revision = repository.partition("@")
+        name, revision = _parted(repository, self.repositories())
         held = self._held(name)
-        commits = store.commits(held, self._index(held))
+        commits = store.commits(held, self._home_of(held) / "index.db")
         if not commits:
             raise NotFound(f"{held.name} is not indexed yet.", "Call add_repository with its URL.")
         if not revision:
@@ -108,15 +113,13 @@ class Catalog:
 
     def _held(self, name: str) -> Repository:
         everything = self.repositories()
-        wanted = name.strip().removeprefix("https://").removesuffix(".git").strip("/")
-        found = [held for held in everything if held.name == wanted or held.name.endswith(f"/{wanted}")]
-        exact = [held for held in found if held.name == wanted]
-        if len(exact or found) == 1:
-            return (exact or found)[0]
+        found = _ending_with(name, everything)
+        if len(found) == 1:
+            return found[0]
         if found:
             names = ", ".join(held.name for held in found)
             raise NotFound(f"'{name}' may be any of {names}.", "Give the longer name.")
-        raise NotFound(f"No repository '{name[:200]}'.", _known(wanted, [held.name for held in everything]))
+        raise NotFound(f"No repository '{name[:200]}'.", _known(_plain(name), [held.name for held in everything]))
 
     def add(self, url: str, ref: str = "", call: git.Call | None = None) -> Added:
         """The commit that `ref` ("" for the default branch) names now is indexed and answers from here on.
@@ -162,22 +165,22 @@ class Catalog:
     @contextlib.contextmanager
     def _home(self, repository: Repository, call: git.Call) -> Iterator[Path]:
         """The repository's folder, with nobody else indexing it: in this process or in another."""
-        home = self.folder / "repositories" / quote(repository.name, safe="")
+        home = self._home_of(repository)
+        about = home / "repository.json"
         try:
-            is_new = not (home / "repository.json").exists()
-            if is_new and len(self.repositories()) >= self.limits.repositories:
+            if not about.exists() and len(self.repositories()) >= self.limits.repositories:
                 raise StorageFailed("This server holds as many repositories as it may.", "Ask one of those it has.")
-            home.mkdir(parents=True, exist_ok=True)
             locks = self.folder / "locks"
-            locks.mkdir(exist_ok=True)
+            locks.mkdir(parents=True, exist_ok=True)
             with (locks / home.name).open("w") as lock:
                 _wait_for(lock.fileno(), call)
-                if is_new:
-                    _write(home / "repository.json", json.dumps({"url": repository.url}))
+                home.mkdir(parents=True, exist_ok=True)  # who held the lock before may have failed, and taken it away
+                if not about.exists():
+                    _write(about, json.dumps({"name": repository.name, "url": repository.url}))
                 try:
                     yield home
-                except BaseException:
-                    if not (home / "index.db").exists():
+                except BaseException as error:
+                    if not _is_worth_keeping(home / "index.db", repository, error):
                         shutil.rmtree(home, ignore_errors=True)
                     raise
         except OSError as error:
@@ -187,8 +190,11 @@ class Catalog:
                 "The operator sets CODE_INSIGHT_DATA_DIR to a writable one.",
             ) from error
 
-    def _index(self, repository: Repository) -> Path:
-        return self.folder / "repositories" / quote(repository.name, safe="") / "index.db"
+    def _home_of(self, repository: Repository) -> Path:
+        folder = quote(repository.name, safe="")
+        if len(folder) > _FOLDER_CHARACTERS:
+            folder = folder[:_FOLDER_CHARACTERS] + "-" + hashlib.sha256(folder.encode()).hexdigest()[:12]
+        return self.folder / "repositories" / folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +206,20 @@ class _Folder:
 
     @staticmethod
     def parse(text: str, allowed: tuple[Path, ...], held: dict[str, str]) -> _Folder:
-        folder = Path(text).expanduser().resolve()
-        if not any(folder == root or root in folder.parents for root in allowed):
+        try:
+            folder = Path(text).expanduser().resolve()
+            str(folder).encode()
+            is_there = folder.is_dir()
+        except (OSError, RuntimeError, ValueError):  # too long, a loop of links, an unknown ~user, not UTF-8
+            raise UrlRejected("That is not the path of a folder.", "Give a plain absolute path.") from None
+        if not _is_below(folder, allowed):
             raise UrlRejected(
                 "Local folders are not indexed by this server."
                 if not allowed
                 else "That folder is not below an allowed one.",
                 "Give an https URL; the operator can allow folders with CODE_INSIGHT_LOCAL_FOLDERS.",
             )
-        if not folder.is_dir():
+        if not is_there:
             raise NotFound(f"There is no folder {text}.", "Check the path.")
         name = f"local/{folder.name}"
         if held.get(name, str(folder)) != str(folder):  # another folder of that name came first
@@ -216,6 +227,10 @@ class _Folder:
         return _Folder(Repository(name, str(folder)), git.git_dir_of(folder))
 
     def index(self, home: Path, ref: str, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:
+        if not all(_is_below(place, limits.local_folders) for place in git.places(self.git_dir, limits.git)):
+            raise UrlRejected(
+                "That folder's repository is elsewhere.", "Give the folder that has the repository in it."
+            )
         oid = git.resolve(self.git_dir, ref, limits.git)
         return _index(self.git_dir, oid, ref, home, call, limits)
 
@@ -232,14 +247,17 @@ class _Remote:
         call.progress("Asking the remote", 0)
         remote = git.remote_ref(self.url, addresses, ref, limits.git, call, limits.ca_file)
         objects = home / "objects.git"
-        if self._indexed(home, remote.oid):
+        if self._indexed(home, remote.oid) and (objects / "HEAD").exists():
             return _index(objects, remote.oid, ref, home, call, limits)
         git.create_bare(objects, limits.git)
         oid = git.fetch(objects, self.url, addresses, remote, limits.git, call, limits.ca_file)
         return _index(objects, oid, ref, home, call, limits)
 
     def _indexed(self, home: Path, oid: str) -> bool:
-        return any(indexed.commit.oid == oid for indexed in store.commits(self.repository, home / "index.db"))
+        try:
+            return any(indexed.commit.oid == oid for indexed in store.commits(self.repository, home / "index.db"))
+        except StorageFailed:  # damaged: it will be made anew
+            return False
 
 
 def _index(git_dir: Path, oid: str, ref: str, home: Path, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:
@@ -252,6 +270,22 @@ def _index(git_dir: Path, oid: str, ref: str, home: Path, call: git.Call, limits
     )
     done = indexing.index_commit(git_dir, commit, ref, home / "index.db", index_limits, limits.git, call)
     return done.was_known, done.blobs_parsed
+
+
+def _is_below(folder: Path, roots: tuple[Path, ...]) -> bool:
+    return any(folder.is_relative_to(root.resolve()) for root in roots)
+
+
+def _is_worth_keeping(index: Path, repository: Repository, error: BaseException) -> bool:
+    """Whether a repository whose indexing has failed holds a whole commit, or facts that shorten the next try."""
+    if not index.exists():
+        return False
+    if not isinstance(error, InsightError) or isinstance(error, (Cancelled, TookTooLong)):
+        return True
+    try:
+        return bool(store.commits(repository, index))
+    except StorageFailed:
+        return True
 
 
 def _check(call: git.Call) -> None:
@@ -276,6 +310,26 @@ def _write(path: Path, text: str) -> None:
     part = path.with_suffix(".part")
     part.write_text(text, "utf-8")
     part.replace(path)
+
+
+def _plain(name: str) -> str:
+    return name.strip().removeprefix("https://").strip("/").removesuffix(".git")
+
+
+def _parted(asked: str, everything: list[Repository]) -> tuple[str, str]:
+    """Name and revision of "name@revision"; a folder, and so a name, may have an @ in it, and so may a branch."""
+    for end in (len(asked), *(place for place in reversed(range(len(asked))) if asked[place] == "@")):
+        if _ending_with(asked[:end], everything):
+            return asked[:end], asked[end + 1 :]
+    name, _, revision = asked.partition("@")
+    return name, revision
+
+
+def _ending_with(name: str, everything: list[Repository]) -> list[Repository]:
+    """The repository of exactly this name, or those whose names end with it, from a slash on."""
+    wanted = _plain(name)
+    exact = [held for held in everything if held.name == wanted]
+    return exact or [held for held in everything if held.name.endswith(f"/{wanted}")]
 
 
 def _known(wanted: str, names: list[str]) -> str:

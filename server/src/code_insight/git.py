@@ -99,6 +99,13 @@ def git_dir_of(folder: Path) -> Path:
     )
 
 
+def places(git_dir: Path, limits: GitLimits) -> list[Path]:
+    """The folders that a repository is read from, links resolved: a file named .git, or a link, may lead anywhere."""
+    arguments = ["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", "--git-path", "objects"]
+    output = _run(arguments, git_dir=git_dir, limits=limits)
+    return [Path(os.fsdecode(line)).resolve() for line in output.splitlines()]
+
+
 def create_bare(git_dir: Path, limits: GitLimits) -> None:
     """An empty bare repository stands at `git_dir`, without templates or hooks."""
     git_dir.parent.mkdir(parents=True, exist_ok=True)
