@@ -56,18 +56,22 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
     values: dict[str, Any] = {}
     problems = []
     for name, parse in _PARSERS.items():
-        variable = name.upper() if name.startswith("fly_") else _PREFIX + name.upper()
+        variable = _variable(name)
         if text := environment.get(variable, "").strip():
             try:
                 values[name] = parse(text)
             except ValueError as error:
                 problems.append(f"{variable}={text[:80]!r}: {error}")
-    known = {_PREFIX + name.upper() for name in _PARSERS}
+    known = set(map(_variable, _PARSERS))
     unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
     problems += [f"{name} is not a setting; docs/operating.md lists them" for name in unknown]
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**values)
+
+
+def _variable(name: str) -> str:
+    return name.upper() if name.startswith("fly_") else _PREFIX + name.upper()
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -85,8 +89,21 @@ def _truth(text: str) -> bool:
     return text.lower() in ("1", "true", "yes")
 
 
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such user") from None
+
+
+def _file(text: str) -> str:
+    if not Path(text).is_file():
+        raise ValueError("there is no such file")
+    return text
+
+
 def _folders(text: str) -> tuple[Path, ...]:
-    folders = [Path(part).expanduser() for part in text.split(os.pathsep) if part]
+    folders = [_path(part) for part in text.split(os.pathsep) if part]
     if missing := [folder for folder in folders if not folder.is_absolute()]:
         raise ValueError(f"absolute folders are expected, not {missing[0]}")
     return tuple(folder.resolve() for folder in folders)
@@ -110,11 +127,11 @@ def _oid(text: str) -> str:
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "host": str,
     "port": _whole(0, 65_535),
-    "data_dir": lambda text: Path(text).expanduser(),
+    "data_dir": _path,
     "repositories": lambda text: tuple(text.split()),
     "clone_hosts": _hosts,
     "clone_private_addresses": _truth,
-    "ca_file": str,
+    "ca_file": _file,
     "local_folders": _folders,
     "allowed_hosts": _hosts,
     "repositories_max": _whole(1, 100_000),
