@@ -136,7 +136,7 @@ class _Source:
         return self.line(max(start, start + len(self.text[start:end].rstrip()) - 1))
 
 
-_KEYWORDS_IN_FRONT = re.compile(rb"(?:\b(?:export|default|declare|const|let|var|type|static|extern)\s+)+\Z")
+_KEYWORDS_IN_FRONT = re.compile(rb"(?:\b(?:export|default|declare|const|let|var|type|static|extern|readonly)\s+)+\Z")
 
 
 def _parse_code(language: Language, text: bytes) -> Facts:
@@ -156,15 +156,18 @@ def _parse_code(language: Language, text: bytes) -> Facts:
     )
 
 
-# Macros that a grammar without preprocessor cannot understand. Each expression takes time linear in the text.
+# Macros that a grammar without preprocessor cannot understand.
 _DISTURBING_MACROS = (
     # class EXPORT Name ...
-    re.compile(rb"(?<=\bclass )[A-Z][A-Z0-9_]+(?:\([^()\n]*\))?(?= +[A-Za-z_][\w:<>, ]*(?:[:{]|$))", re.MULTILINE),
-    re.compile(rb"(?<=\bstruct )[A-Z][A-Z0-9_]+(?:\([^()\n]*\))?(?= +[A-Za-z_][\w:<>, ]*(?:[:{]|$))", re.MULTILINE),
+    re.compile(
+        rb"(?:(?<=\bclass )|(?<=\bstruct ))[A-Z][A-Z0-9_]+(?:\([^()\n]{0,200}\))?"
+        rb"(?= +[A-Za-z_][\w:<>, ]{0,200}(?:[:{]|$))",
+        re.MULTILINE,
+    ),
     # EXPORT type name(...)
     re.compile(rb"^[A-Z][A-Z0-9_]{2,}(?:\([^()\n]*\))?(?= +[A-Za-z_][\w:]*(?:[*& ]+\w+)*[*& ]+\w+ ?\()", re.MULTILINE),
     # type CALLED name(...)
-    re.compile(rb"(?<=[\w*] )[A-Z][A-Z0-9_]{2,}(?= +\w+ ?\()"),
+    re.compile(rb"(?<=[\w*] )(?<!define )[A-Z][A-Z0-9_]{2,}(?= +\w+ *\()"),
     # alone on a line: BEGIN_NAMESPACE, NO_NULL(2)
     re.compile(
         rb"^[ \t]*(?:[A-Z][A-Z0-9_]*_)?(?:BEGIN|END|DECLS|NAMESPACE|EXPORT|API|INLINE|NODISCARD|NON_NULL|DECLARATION)"
@@ -180,9 +183,10 @@ _OLD_PROTOTYPE = re.compile(rb"\b(OF|PARAMS|__P)\((\([^;{}()]{0,500}(?:\([^()]{0
 
 def _without_macros(text: bytes) -> bytes:
     """The text with spaces in place of such macros: every offset stays."""
+    text = _OLD_PROTOTYPE.sub(lambda match: b" " * (len(match[1]) + 1) + match[2] + b" ", text)
     for macro in _DISTURBING_MACROS:
         text = macro.sub(lambda match: b" " * len(match[0]), text)
-    return _OLD_PROTOTYPE.sub(lambda match: b" " * (len(match[1]) + 1) + match[2] + b" ", text)
+    return text
 
 
 def _error_lines(occurrences: Mapping[str, Sequence[Node]], source: _Source) -> tuple[int, ...]:
@@ -232,7 +236,9 @@ def _read_structure(matches: Sequence[tuple[int, Mapping[str, Sequence[Node]]]],
     for pattern, captures in matches:
         name = captures.get("name")
         if name is None:
-            if "container" in captures:
+            if "declarator" in captures:
+                _read_declarator(pattern, captures, source, structure)
+            elif "container" in captures:
                 _read_container(captures, source, structure)
             else:
                 _read_import(captures, source, structure, imports)
@@ -269,8 +275,68 @@ def _read_definitions(
             end,
             body.start_byte if body else node.end_byte,
             _receiver(captures, source, start),
-            "declaration" in captures,
+            False,
         )
+
+
+class _Declared(NamedTuple):
+    """What a declarator of C or C++ declares."""
+
+    name: Node
+    qualified: Node  # `a::b::name`, or the name itself
+    is_function: bool
+
+
+def _declared(declarator: Node) -> _Declared | None:
+    """The name within pointers, arrays, parameters and initial values: `char *(*name[2])(int) = {}`."""
+    node: Node | None = declarator
+    qualified, is_function = None, False
+    while node is not None:
+        kind = node.type
+        if kind in _NAMES_IN_DECLARATORS:
+            return _Declared(node, qualified or node, is_function or kind == "operator_cast")
+        if kind == "qualified_identifier":
+            qualified = qualified or node
+        elif kind == "function_declarator":
+            is_function = True
+        elif kind in ("pointer_declarator", "array_declarator"):
+            is_function = False
+        node = node.child_by_field_name("declarator") or node.child_by_field_name("name") or _last_named_child(node)
+    return None
+
+
+_NAMES_IN_DECLARATORS = frozenset(
+    {"identifier", "field_identifier", "type_identifier", "operator_name", "destructor_name", "operator_cast"}
+)
+
+
+def _last_named_child(node: Node) -> Node | None:
+    return node.named_child(node.named_child_count - 1) if node.named_child_count else None
+
+
+def _read_declarator(
+    pattern: int, captures: Mapping[str, Sequence[Node]], source: _Source, structure: _Structure
+) -> None:
+    kind, (node, *_) = next((Kind(key[11:]), nodes) for key, nodes in captures.items() if key.startswith("definition."))
+    declared = _declared(captures["declarator"][0])
+    if declared is None or (kind is Kind.FUNCTION and not declared.is_function):
+        return
+    start, end = _name_range(declared.name, source)
+    if start in structure.drafts or not 0 < end - start <= _NAME_BYTES:
+        return
+    is_declaration = declared.is_function and kind in _VALUES
+    body = node.child_by_field_name("body")
+    structure.drafts[start] = _Draft(
+        pattern,
+        Kind.FUNCTION if is_declaration else kind,
+        node.start_byte,
+        node.end_byte,
+        start,
+        end,
+        body.start_byte if body else node.end_byte,
+        _owner(source.slice(max(declared.qualified.start_byte, start - _NAME_BYTES), start)),
+        is_declaration,
+    )
 
 
 def _name_range(name: Node, source: _Source) -> tuple[int, int]:
@@ -362,7 +428,7 @@ def _import_module(captures: Mapping[str, Sequence[Node]], source: _Source) -> s
 
 def _imported_name(captures: Mapping[str, Sequence[Node]], source: _Source) -> str:
     if "import.name" in captures:
-        return _text(captures["import.name"][0], source)
+        return _text(captures["import.name"][0], source).lstrip(":")
     if "import.all" in captures:
         return "*"
     return "default" if "import.default" in captures else ""
@@ -371,7 +437,8 @@ def _imported_name(captures: Mapping[str, Sequence[Node]], source: _Source) -> s
 def _without_bare_repetitions(imports: Mapping[tuple[int, int], tuple[ImportFact, ...]]) -> list[ImportFact]:
     """The imports in document order; `require("x")` counts only where no pattern saw what is taken from it."""
     telling = {module for (module, bound) in imports if bound != module}
-    kept = sorted((key for key in imports if key[0] != key[1] or key[0] not in telling), key=max)
+    kept = [key for key in imports if key[0] != key[1] or key[0] not in telling]
+    kept.sort(key=lambda key: key[0] if key[1] < 0 else key[1])
     return [fact for key in kept for fact in imports[key]][:_MOST_IMPORTS]
 
 
@@ -484,7 +551,7 @@ class _Outline:
         self.spans: list[tuple[int, int]] = []  # of the symbols, in bytes
         self.names: set[int] = set()  # offsets of the symbols' names
         self._language, self._source, self._structure, self._around = language, source, structure, around
-        self._known_values: set[tuple[str, str]] = set()
+        self._known: set[tuple[str, str]] = set()
         self._declarations: set[int] = set()  # symbols without body
         self._owned_elsewhere: dict[int, str] = {}  # symbol -> path of the type that owns it
         self._frames = [_OUTSIDE]
@@ -558,7 +625,7 @@ class _Outline:
             return self._kind_of_method(draft, name, frame)
         if kind is Kind.VARIABLE and self._language.capitals_are_constants and name.isupper():
             return Kind.CONSTANT
-        return Kind.FIELD if kind is Kind.VARIABLE and frame.role == "type" else kind
+        return Kind.FIELD if kind is Kind.VARIABLE and (frame.role == "type" or draft.receiver) else kind
 
     def _kind_of_method(self, draft: _Draft, name: str, frame: _Frame) -> Kind:
         owner = draft.receiver or frame.path
@@ -571,11 +638,11 @@ class _Outline:
 
     def _counts(self, draft: _Draft, frame: _Frame, kind: Kind, container: str, name: str) -> bool:
         """Whether this is a symbol: not if it is local to a function; of `x = 1; x = 2` the first defines x."""
-        if kind not in _VALUES and not draft.is_declaration:
-            return True
-        if frame.role in ("local", "constructor") or (kind in _VALUES and (container, name) in self._known_values):
+        known = (container, name) in self._known
+        is_local = frame.role in ("local", "constructor")
+        if (is_local and (kind in _VALUES or draft.is_declaration)) or (known and kind in _VALUES):
             return False
-        self._known_values.add((container, name))
+        self._known.add((container, name))
         return True
 
     def _add(self, draft: _Draft, name: str, kind: Kind, container: str, parent: int, span: tuple[int, int]) -> None:
@@ -607,6 +674,8 @@ class _Outline:
         if kind in _VALUES or kind is Kind.MACRO:
             text = text.partition("\n")[0].rstrip("\\\r ")
         text = _PADDING.sub(r"\1\2", " ".join(text.split()))
+        if kind not in _VALUES:
+            text = text.removesuffix(" end")
         for tail in ("{", ";", ":", "=>", "="):
             text = text.removesuffix(tail).rstrip()
         name = self._source.name(draft.name_start, draft.name_end)

@@ -1,21 +1,6 @@
-; A declarator may be wrapped in pointers: char **name(void).
-(function_definition declarator: (function_declarator declarator: (identifier) @name)) @definition.function
-(function_definition declarator: (function_declarator
-  declarator: (parenthesized_declarator (identifier) @name))) @definition.function
-(function_definition declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name))) @definition.function
-(function_definition declarator: (pointer_declarator declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name)))) @definition.function
-(function_definition declarator: (pointer_declarator declarator: (pointer_declarator declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name))))) @definition.function
-
-(declaration declarator: (function_declarator declarator: (identifier) @name) @declaration) @definition.function
-(declaration declarator: (function_declarator
-  declarator: (parenthesized_declarator (identifier) @name)) @declaration) @definition.function
-(declaration declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name)) @declaration) @definition.function
-(declaration declarator: (pointer_declarator declarator: (pointer_declarator
-  declarator: (function_declarator declarator: (identifier) @name))) @declaration) @definition.function
+(function_definition declarator: (_) @declarator) @definition.function
+(declaration declarator: (_) @declarator) @definition.variable
+(field_declaration declarator: (_) @declarator) @definition.field
 
 (type_definition type: (struct_specifier !name body: (_) @body) declarator: (type_identifier) @name)
   @definition.struct
@@ -23,53 +8,16 @@
   @definition.struct
 (type_definition type: (enum_specifier !name body: (_) @body) declarator: (type_identifier) @name)
   @definition.enum
+(type_definition type: (struct_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.type
+(type_definition type: (enum_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.type
 (struct_specifier name: (type_identifier) @name body: (_)) @definition.struct
 (union_specifier name: (type_identifier) @name body: (_)) @definition.struct
 (enum_specifier name: (type_identifier) @name body: (_)) @definition.enum
 (enumerator name: (identifier) @name) @definition.constant
-(type_definition declarator: (type_identifier) @name) @definition.type
-(type_definition declarator: (pointer_declarator declarator: (type_identifier) @name)) @definition.type
-(type_definition declarator: (array_declarator declarator: (type_identifier) @name)) @definition.type
-(type_definition declarator: (function_declarator declarator: (type_identifier) @name)) @definition.type
-(type_definition declarator: (function_declarator
-  declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))) @definition.type
-(type_definition declarator: (pointer_declarator declarator: (function_declarator
-  declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name))))) @definition.type
+(type_definition declarator: (_) @declarator) @definition.type
 
-(field_declaration declarator: (field_identifier) @name) @definition.field
-(field_declaration declarator: (array_declarator declarator: (field_identifier) @name)) @definition.field
-(field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name)) @definition.field
-(field_declaration declarator: (pointer_declarator
-  declarator: (array_declarator declarator: (field_identifier) @name))) @definition.field
-(field_declaration declarator: (pointer_declarator
-  declarator: (pointer_declarator declarator: (field_identifier) @name))) @definition.field
-(field_declaration declarator: (function_declarator declarator: (parenthesized_declarator
-  (pointer_declarator declarator: (field_identifier) @name)))) @definition.field
-(field_declaration declarator: (pointer_declarator declarator: (function_declarator
-  declarator: (parenthesized_declarator (pointer_declarator declarator: (field_identifier) @name)))))
-  @definition.field
-
-(declaration declarator: (identifier) @name) @definition.variable
-(declaration declarator: (array_declarator declarator: (identifier) @name)) @definition.variable
-(declaration declarator: (array_declarator declarator: (array_declarator declarator: (identifier) @name)))
-  @definition.variable
-(declaration declarator: (pointer_declarator declarator: (identifier) @name)) @definition.variable
-(declaration declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name)))
-  @definition.variable
-(declaration declarator: (init_declarator declarator: (identifier) @name)) @definition.variable
-(declaration declarator: (init_declarator declarator: (array_declarator declarator: (identifier) @name)))
-  @definition.variable
-(declaration declarator: (init_declarator
-  declarator: (array_declarator declarator: (array_declarator declarator: (identifier) @name)))) @definition.variable
-(declaration declarator: (init_declarator declarator: (pointer_declarator declarator: (identifier) @name)))
-  @definition.variable
-(declaration declarator: (init_declarator
-  declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))))
-  @definition.variable
-(declaration declarator: (function_declarator declarator: (parenthesized_declarator
-  (pointer_declarator declarator: (identifier) @name)))) @definition.variable
-
-(preproc_def name: (identifier) @name) @definition.macro
+(preproc_def name: (identifier) @name value: (_)) @definition.macro
+((preproc_def name: (identifier) @name !value) @definition.macro (#not-match? @name "_(H|HH|HPP|HXX)_*$"))
 (preproc_function_def name: (identifier) @name value: (_) @body) @definition.macro
 (preproc_function_def name: (identifier) @name !value) @definition.macro
 (preproc_include path: (_) @import.module)

@@ -1,5 +1,6 @@
 (function_item name: (identifier) @name) @definition.function
 (function_signature_item name: (identifier) @name) @definition.function
+(struct_item name: (type_identifier) @name body: (ordered_field_declaration_list) ";" @body) @definition.struct
 (struct_item name: (type_identifier) @name) @definition.struct
 (union_item name: (type_identifier) @name) @definition.struct
 (enum_item name: (type_identifier) @name) @definition.enum

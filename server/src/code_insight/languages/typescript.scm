@@ -48,5 +48,7 @@
 (extends_type_clause type: (type_identifier) @reference.inherit)
 (extends_type_clause type: (generic_type name: (type_identifier) @reference.inherit))
 (extends_type_clause type: (nested_type_identifier name: (type_identifier) @reference.inherit))
+(implements_clause (generic_type name: (nested_type_identifier name: (type_identifier) @reference.inherit)))
+(extends_type_clause type: (generic_type name: (nested_type_identifier name: (type_identifier) @reference.inherit)))
 (import_require_clause (identifier) @reference.import)
 (ambient_declaration) @wrapper
