@@ -1,0 +1,293 @@
+"""The program as people and clients run it: real processes, real ports, real signals."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+
+from tests.server.git_server import GitHost
+from tests.server.places import Repository
+
+PROGRAM = [sys.executable, "-m", "code_insight"]
+
+
+def _environment(folder: Path, **settings: str) -> dict[str, str]:
+    """The environment of a program whose data is in `folder`/data; settings as in "PORT"."""
+    ours = {f"CODE_INSIGHT_{name}": value for name, value in settings.items() if not name.startswith("FLY_")}
+    fly = {name: value for name, value in settings.items() if name.startswith("FLY_")}
+    return {**os.environ, "CODE_INSIGHT_DATA_DIR": str(folder / "data"), "CODE_INSIGHT_WORKERS": "1", **ours, **fly}
+
+
+def _run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    environment = _environment(folder, **settings)
+    return subprocess.run(
+        [*PROGRAM, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+class _Server:
+    """`code-insight serve` in a process of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.log = folder / "log.txt"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*PROGRAM, "serve", *arguments],
+                env=_environment(folder, PORT=str(self.port), **settings),
+                stdout=log,
+                stderr=log,
+            )
+
+    def info(self, query: str = "") -> tuple[int, dict[str, Any]]:
+        """Status and JSON of /info; waits until somebody listens."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/info{query}", timeout=20) as answer:
+                    return answer.status, json.load(answer)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, json.load(error)
+            except OSError:
+                assert time.monotonic() < deadline, self.log.read_text()
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.02)
+
+    def wait_until_ready(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 30
+        while True:
+            status, body = self.info("?ready")
+            if status == 200:
+                return body
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def end(self, by: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(by)
+        return self.process.wait(20)
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, *arguments: str, **settings: str) -> Iterator[_Server]:
+    server = _Server(folder, *arguments, **settings)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+# serve
+
+
+def test_a_server_says_who_it_is_before_it_is_ready(tmp_path: Path, host: GitHost) -> None:
+    wanted = host.url("hang/repository")
+    hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
+    fly = {"FLY_MACHINE_ID": "m1", "FLY_REGION": "ams", "FLY_APP_NAME": "test001"}
+    with _serving(tmp_path, REPOSITORIES=wanted, SOURCE_TREE="a" * 40, **hosts, **fly) as server:
+        status, body = server.info()
+        assert status == 200
+        assert (body["name"], body["tree"], body["ready"], body["waiting_for"]) == (
+            "code-insight",
+            "a" * 40,
+            False,
+            [wanted],
+        )
+        assert (body["machine"]["id"], body["machine"]["region"], body["machine"]["app"]) == ("m1", "ams", "test001")
+        assert server.info("?ready")[0] == 503
+
+
+def test_a_server_is_ready_when_its_repository_answers(tmp_path: Path, repository: Repository) -> None:
+    oid = repository.git("rev-parse", "HEAD")
+    with _serving(tmp_path, str(repository.folder)) as server:
+        assert server.wait_until_ready()["repositories"] == [{"name": "local/flask", "commit": oid}]
+        asked = _run(tmp_path, "ask", "overview", "repository=flask", "--url", f"http://127.0.0.1:{server.port}/mcp")
+    assert asked.returncode == 0
+    assert "local/flask" in asked.stdout
+
+
+def test_a_server_without_a_repository_is_ready(tmp_path: Path) -> None:
+    with _serving(tmp_path) as server:
+        assert server.wait_until_ready()["repositories"] == []
+
+
+def test_a_server_indexes_from_a_host_at_its_start(tmp_path: Path, host: GitHost, hosted: Repository) -> None:
+    hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
+    with _serving(tmp_path, REPOSITORIES=host.url(hosted.folder.name), **hosts) as server:
+        assert server.wait_until_ready()["repositories"][0]["commit"] == hosted.git("rev-parse", "HEAD")
+
+
+def test_a_server_that_knows_its_repository_is_ready_before_it_has_looked_again(
+    tmp_path: Path, repository: Repository
+) -> None:
+    assert _run(tmp_path, "index", str(repository.folder)).returncode == 0
+    repository.git_dir.rename(tmp_path / "gone")
+    with _serving(tmp_path, str(repository.folder)) as server:
+        assert len(server.wait_until_ready()["repositories"]) == 1
+
+
+def test_a_repository_that_cannot_be_indexed_is_said_and_the_server_lives(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    with _serving(tmp_path, str(tmp_path / "plain")) as server:
+        deadline = time.monotonic() + 20
+        while "is not indexed" not in server.log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "plain is not a git repository" in server.log.read_text()
+        assert server.info("?ready")[0] == 503
+        assert server.info()[0] == 200
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("when", ["starting", "ready", "indexing"])
+def test_a_signal_ends_a_server_well(tmp_path: Path, host: GitHost, by: signal.Signals, when: str) -> None:
+    hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
+    wanted = {"REPOSITORIES": host.url("hang/repository")} if when == "indexing" else {}
+    host.requests.clear()
+    with _serving(tmp_path, **hosts, **wanted) as server:
+        server.info()
+        if when == "ready":
+            server.wait_until_ready()
+        deadline = time.monotonic() + 20
+        while when == "indexing" and not host.requests and time.monotonic() < deadline:
+            time.sleep(0.02)
+        began = time.monotonic()
+        assert server.end(by) == 0, server.log.read_text()
+        assert time.monotonic() - began < 5
+        assert "Traceback" not in server.log.read_text()
+
+
+def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ran = _run(tmp_path, "serve", PORT=str(taken.getsockname()[1]))
+    assert ran.returncode == 1
+    assert "address already in use" in ran.stderr
+
+
+# Settings and usage.
+
+
+@pytest.mark.parametrize("command", [["serve"], ["stdio"], ["index", "/x"], ["ask", "tools"]])
+def test_wrong_settings_end_every_command_with_one_message(tmp_path: Path, command: list[str]) -> None:
+    ran = _run(tmp_path, *command, PORT="x", JOBS="0")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert [line.partition("=")[0] for line in ran.stderr.splitlines()] == ["CODE_INSIGHT_PORT", "CODE_INSIGHT_JOBS"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["index"], ["ask"], ["serve", "--fast"]])
+def test_wrong_usage_is_explained(tmp_path: Path, arguments: list[str]) -> None:
+    ran = _run(tmp_path, *arguments)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("usage: code-insight")
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    assert _run(tmp_path, "--version").stdout.startswith("code-insight 0.")
+
+
+# index and ask
+
+
+def test_index_says_what_it_did(tmp_path: Path, repository: Repository) -> None:
+    oid = repository.git("rev-parse", "--short=12", "HEAD")
+    first, second = (_run(tmp_path, "index", str(repository.folder)) for _ in range(2))
+    assert first.stdout.startswith(f"local/flask @ {oid} is indexed: 3 files read in ")
+    assert second.stdout == f"local/flask @ {oid} was indexed already\n"
+    assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_index_takes_a_ref(tmp_path: Path, repository: Repository) -> None:
+    repository.git("tag", "v1.0")
+    first = repository.git("rev-parse", "--short=12", "HEAD")
+    repository.commit({"b.txt": "b\n"})
+    assert f"@ {first} is indexed" in _run(tmp_path, "index", str(repository.folder), "--ref", "v1.0").stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://github.com/a/b", "Only https URLs are cloned"),
+        ("https://evil.example/a/b", "not indexed by this server"),
+        ("/nonexistent", "There is no folder /nonexistent"),
+    ],
+)
+def test_index_says_why_it_cannot(tmp_path: Path, url: str, problem: str) -> None:
+    ran = _run(tmp_path, "index", url)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert problem in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.fixture
+def asked(tmp_path: Path, repository: Repository) -> Path:
+    """A folder whose data holds the repository `flask`."""
+    assert _run(tmp_path, "index", str(repository.folder)).returncode == 0
+    return tmp_path
+
+
+def test_ask_prints_the_answer_an_agent_would_see(asked: Path) -> None:
+    ran = _run(asked, "ask", "symbol", "repository=flask", "name=Flask.route")
+    assert ran.returncode == 0, ran.stderr
+    assert "src/app.py" in ran.stdout
+    assert ran.stderr == ""
+
+
+def test_ask_prints_json_when_asked_to(asked: Path) -> None:
+    answer = json.loads(_run(asked, "ask", "list_repositories", "--json").stdout)
+    assert "local/flask" in answer["text"]
+
+
+def test_ask_tells_an_error_by_its_exit_code(asked: Path) -> None:
+    ran = _run(asked, "ask", "overview", "repository=flsk")
+    assert ran.returncode == 1
+    assert "local/flask" in ran.stdout
+
+
+def test_ask_lists_the_tools(asked: Path) -> None:
+    listed, unknown = (_run(asked, "ask", tool) for tool in ("tools", "nonsense"))
+    assert "overview: " in listed.stdout
+    assert (listed.returncode, unknown.returncode) == (0, 2)
+    assert unknown.stdout == listed.stdout
+
+
+# stdio
+
+
+async def test_a_client_is_answered_over_stdio(asked: Path) -> None:
+    transport = StdioTransport(PROGRAM[0], [*PROGRAM[1:], "stdio"], env=_environment(asked), keep_alive=False)
+    async with Client(transport) as client:
+        names = {tool.name for tool in await client.list_tools()}
+        result = await client.call_tool("overview", {"repository": "flask"})
+    assert {"overview", "search", "read", "add_repository"} <= names
+    assert "local/flask" in result.content[0].text
+
+
+def test_stdio_ends_with_its_client_and_prints_nothing_of_its_own(asked: Path) -> None:
+    ran = subprocess.run(
+        [*PROGRAM, "stdio"],
+        env=_environment(asked),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert "Traceback" not in ran.stderr
