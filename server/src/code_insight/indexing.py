@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from code_insight import git, languages, parsing
@@ -13,6 +13,7 @@ from code_insight.store import NewBlob, NewFile, Writer, discard, is_damaged
 
 _BATCH_BLOBS = 200
 _BATCH_BYTES = 4 << 20
+_BYTES_PER_WORKER = 1 << 20  # below, a second worker would cost more to start than it parses
 _DOCUMENTS = frozenset({"markdown", "rst", "text"})
 _LFS = b"version https://git-lfs.github.com/spec/v1"
 _MODES = {"120000": SkipReason.SYMLINK, "160000": SkipReason.SUBMODULE}
@@ -142,7 +143,8 @@ class _Job:
 
     def _index(self, entries: list[TreeEntry]) -> None:
         total = len(entries)
-        with parsing.ParserPool(self._limits.parse) as pool:
+        workers = min(self._limits.parse.workers, 1 + sum(entry.size_bytes for entry in entries) // _BYTES_PER_WORKER)
+        with parsing.ParserPool(replace(self._limits.parse, workers=workers)) as pool:
             batch = _Batch(self._writer, self._keep_all)
             for done, (text, facts) in enumerate(self._with_facts(pool, entries), start=1):
                 self.parsed += 1
