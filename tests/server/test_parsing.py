@@ -25,7 +25,7 @@ NEVER_ENDS_BASH = b"a(b[c{" * 30_000
 EATS_MEMORY_CPP = b"a<" * 100_000
 EATS_MEMORY_JAVA = b"a<" * 100_000
 
-QUICK = ParseLimits(workers=2, wall_seconds=2.0, memory_bytes=300 << 20)
+QUICK = ParseLimits(workers=2, wall_seconds=1.0, memory_bytes=300 << 20)
 
 
 def results(items: Iterable[tuple[str, str, bytes]], limits: ParseLimits = QUICK) -> dict[str, Facts | SkipReason]:
@@ -111,7 +111,7 @@ def test_a_name_as_long_as_data_is_none() -> None:
     ],
 )
 def test_hostile_text_costs_its_own_facts_only(language: str, text: bytes, reason: SkipReason) -> None:
-    limits = ParseLimits(workers=2, wall_seconds=6.0 if reason is SkipReason.PARSE_MEMORY else 2.0)
+    limits = ParseLimits(workers=2, wall_seconds=6.0 if reason is SkipReason.PARSE_MEMORY else 1.0)
     items = [*functions(3), ("bad", language, text), ("after", "go", b"package a\nfunc after() {}\n")]
     found = results(items, limits)
     assert found.pop("bad") is reason

@@ -121,6 +121,16 @@ class _Source:
         start = self._line_starts[line - 1]
         return offset - start if self._ascii else len(self.slice(start, offset))
 
+    def places(self, offsets: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Line and column of each of many offsets in ascending order; faster than one by one."""
+        starts, text, is_ascii = [*self._line_starts, len(self.text) + 1], self.text, self._ascii
+        line, start, following = 1, 0, starts[1]
+        for offset in offsets:
+            while following <= offset:
+                start, following = following, starts[line + 1]
+                line += 1
+            yield line, offset - start if is_ascii else len(text[start:offset].decode("utf-8", "replace"))
+
     def start_with_keywords(self, offset: int) -> int:
         """Where the words in front begin that belong to what starts at an offset: "export const" x = 1."""
         start = self._line_starts[self.line(offset) - 1]
@@ -221,6 +231,7 @@ class _Container(NamedTuple):
 
 @dataclass(slots=True)
 class _Structure:
+    kinds: dict[int, tuple[str, Kind]] = field(default_factory=dict)  # of each pattern that defines: capture, kind
     drafts: dict[int, _Draft] = field(default_factory=dict)  # by the offset of the name
     containers: list[_Container] = field(default_factory=list)
     bases: dict[int, dict[int, str]] = field(default_factory=dict)  # offset of the name -> offset of the base -> base
@@ -256,7 +267,7 @@ def _read_structure(matches: Sequence[tuple[int, Mapping[str, Sequence[Node]]]],
 def _read_definitions(
     pattern: int, captures: Mapping[str, Sequence[Node]], source: _Source, structure: _Structure
 ) -> None:
-    kind, (node, *_) = next((Kind(key[11:]), nodes) for key, nodes in captures.items() if key.startswith("definition."))
+    kind, node = _definition(pattern, captures, structure)
     for name in captures["name"]:
         start, end = _name_range(name, source)
         known = structure.drafts.get(start)
@@ -317,7 +328,7 @@ def _last_named_child(node: Node) -> Node | None:
 def _read_declarator(
     pattern: int, captures: Mapping[str, Sequence[Node]], source: _Source, structure: _Structure
 ) -> None:
-    kind, (node, *_) = next((Kind(key[11:]), nodes) for key, nodes in captures.items() if key.startswith("definition."))
+    kind, node = _definition(pattern, captures, structure)
     declared = _declared(captures["declarator"][0])
     if declared is None or (kind is Kind.FUNCTION and not declared.is_function):
         return
@@ -337,6 +348,14 @@ def _read_declarator(
         _owner(source.slice(max(declared.qualified.start_byte, start - _NAME_BYTES), start)),
         is_declaration,
     )
+
+
+def _definition(pattern: int, captures: Mapping[str, Sequence[Node]], structure: _Structure) -> tuple[Kind, Node]:
+    if pattern not in structure.kinds:
+        capture = next(key for key in captures if key.startswith("definition."))
+        structure.kinds[pattern] = capture, Kind(capture.removeprefix("definition."))
+    capture, kind = structure.kinds[pattern]
+    return kind, captures[capture][0]
 
 
 def _name_range(name: Node, source: _Source) -> tuple[int, int]:
@@ -743,12 +762,12 @@ def _references(
     kinds.update((start, ReferenceKind.IMPORT) for start in structure.imported if start in kinds)
     used = sorted(kinds.keys() - outline.names)[:_MOST_REFERENCES]
     enclosing = _enclosing(used, outline.spans)
+    receivers, name_at = language.receivers, source.name
     references = []
-    for start, symbol in zip(used, enclosing, strict=True):
-        name = source.name(start, ends[start])
-        if name not in language.receivers and len(name) <= _NAME_BYTES:
-            line = source.line(start)
-            references.append(ReferenceFact(name, kinds[start], line, source.column(start, line), symbol))
+    for start, symbol, (line, column) in zip(used, enclosing, source.places(used), strict=True):
+        name = name_at(start, ends[start])
+        if name not in receivers and len(name) <= _NAME_BYTES:
+            references.append(ReferenceFact(name, kinds[start], line, column, symbol))
     return tuple(references)
 
 

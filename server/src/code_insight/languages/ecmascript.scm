@@ -22,6 +22,10 @@
 (expression_statement (assignment_expression
   left: (member_expression object: (_) @receiver property: (property_identifier) @name)
   right: (class body: (_) @body)) @definition.class)
+((assignment_expression left: (member_expression
+    object: (member_expression property: (property_identifier) @_property) @receiver
+    property: (property_identifier) @name)) @definition.method
+  (#eq? @_property "prototype"))
 (expression_statement (assignment_expression left: (identifier) @name
   right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.function)
 (expression_statement (assignment_expression
