@@ -165,8 +165,7 @@ class FileRole(StrEnum):
     GENERATED = "generated"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """One path of an indexed commit."""
 
     path: str
@@ -179,8 +178,7 @@ class SourceFile:
     skip_reason: SkipReason | None
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """One definition in an indexed commit."""
 
     path: str
@@ -205,8 +203,7 @@ class Symbol:
         return f"{self.container}.{self.name}" if self.container else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """One use of a name in an indexed commit."""
 
     path: str

@@ -1,35 +1,44 @@
-"""Who uses a symbol, and whom it uses; by name."""
+"""Who uses a symbol, and whom it uses; by name, with what speaks for it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from code_insight.model import FileRole, Occurrence, ReferenceKind, Symbol
-from code_insight.queries import role_order
+from code_insight.model import FileRole, Occurrence, ReferenceKind, Symbol, SymbolKind, family_of
+from code_insight.queries import place_order
 from code_insight.queries.files import text_lines
-from code_insight.queries.symbols import find_symbols
+from code_insight.queries.symbols import TYPES, find_symbols, rank
 from code_insight.store import IndexedCommit, Reader
 
 _KIND_ORDER = {kind: place for place, kind in enumerate(ReferenceKind)}
+_MENTIONS = (ReferenceKind.IMPORT, ReferenceKind.NAME)
+_NAMES_ARE_IMPORTED = frozenset({"python", "javascript", "rust", "php"})
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One place where a name is used."""
+    """One line where a name is used."""
 
-    occurrence: Occurrence
+    occurrence: Occurrence  # the most telling one of the line
     text: str  # the line, without white space around it
     inside: Symbol | None  # what it stands in
 
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """Who uses a symbol."""
+    """Who uses a symbol: lines, of files of its language family."""
 
     symbol: Symbol
-    homonyms: tuple[Symbol, ...]  # other definitions of the same name: a use by name may mean any of them
-    uses: tuple[Use, ...]  # source before tests, calls before mentions; then by path and line
-    by_role: dict[FileRole, int]  # how many uses there are in all
+    homonyms: tuple[Symbol, ...]  # other definitions of the same name and family: a use may mean any of them
+    uses: tuple[Use, ...]  # those that were asked for; see `users` for their order
+    by_role: dict[FileRole, int]  # how many lines there are in all
+    files: int
+    others: dict[str, int]  # language → lines with the same name that cannot mean the symbol
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_role.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +48,63 @@ class Used:
     name: str
     kind: ReferenceKind
     lines: tuple[int, ...]
-    definitions: tuple[Symbol, ...]  # in this repository, best first; empty when the name is from outside
+    definitions: tuple[Symbol, ...]  # in this repository, best first; empty when the name is from outside, or local
 
 
-def users(indexed: IndexedCommit, name: str, path: str = "", most: int = 500) -> Users:
-    """Who uses the symbol that `name` means best; `most` uses carry their line of text.
+def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, most: int = 2_000) -> Users:
+    """Who uses the symbol that `name` means best; `most` lines from the `first` (from 0) on.
 
-    Raises NotFound with the nearest names.
+    Source before tests; in each, the symbol's own file first, then files that import the name, then the others; in a
+    file calls before mentions. Raises NotFound with the nearest names.
     """
     with Reader(indexed) as reader:
-        symbol, *homonyms = find_symbols(reader, name, path)
-        every = [s for s in reader.symbols_named(symbol.name) if s != symbol]
-        homonyms += [s for s in every if s not in homonyms]
-        occurrences = sorted(reader.occurrences(symbol.name), key=lambda o: _rank(o, symbol))
-        counts: dict[FileRole, int] = {}
-        for occurrence in occurrences:
-            counts[occurrence.role] = counts.get(occurrence.role, 0) + 1
-        return Users(symbol, tuple(homonyms), tuple(_uses(reader, occurrences[:most])), counts)
+        symbol = find_symbols(reader, name, path)[0]
+        family = family_of(symbol.language)
+        languages = {file.path: file.language for file in reader.files_with(symbol.name)}
+        found = list(reader.occurrences(symbol.name))
+        mine = [o for o in found if family_of(languages[o.path]) == family]
+        others = Counter(languages[o.path] or "text" for o in found if family_of(languages[o.path]) != family)
+        lines = _ranked(_lines(mine), symbol)
+        same = [s for s in reader.symbols_named(symbol.name) if s != symbol and family_of(s.language) == family]
+        return Users(
+            symbol,
+            tuple(sorted((s for s in same if not _is_declaration_of(s, symbol)), key=rank)),
+            tuple(_uses(reader, lines[first : first + most])),
+            dict(Counter(occurrence.role for occurrence in lines)),
+            len({occurrence.path for occurrence in lines}),
+            dict(others.most_common()),
+        )
 
 
-def _rank(occurrence: Occurrence, symbol: Symbol) -> tuple[int, bool, int, str, int, int]:
-    is_mention = occurrence.kind in (ReferenceKind.NAME, ReferenceKind.IMPORT)
-    return (
-        role_order(occurrence.role),
-        is_mention,
-        0 if occurrence.path == symbol.path else 1,
-        occurrence.path,
-        occurrence.line,
-        occurrence.column,
-    )
+def _is_declaration_of(other: Symbol, symbol: Symbol) -> bool:
+    """Whether two symbols are one thing: declared and defined, typed again and again, or made by it."""
+    if other.kind is SymbolKind.CONSTRUCTOR and other.container == symbol.qualified_name:
+        return True
+    same = other.qualified_name == symbol.qualified_name and other.kind == symbol.kind
+    return same and (other.path == symbol.path or family_of(symbol.language) == "cpp")
+
+
+def _lines(occurrences: list[Occurrence]) -> list[Occurrence]:
+    """One occurrence for each line, the most telling one."""
+    best: dict[tuple[str, int], Occurrence] = {}
+    for occurrence in occurrences:
+        known = best.setdefault((occurrence.path, occurrence.line), occurrence)
+        if _KIND_ORDER[occurrence.kind] < _KIND_ORDER[known.kind]:
+            best[occurrence.path, occurrence.line] = occurrence
+    return list(best.values())
+
+
+def _ranked(lines: list[Occurrence], symbol: Symbol) -> list[Occurrence]:
+    importing = {o.path for o in lines if o.kind in (ReferenceKind.IMPORT, ReferenceKind.INHERIT)}
+    telling = {o.path for o in lines if o.kind not in _MENTIONS}
+
+    def key(occurrence: Occurrence) -> tuple[object, ...]:
+        at = occurrence.path
+        nearness = 0 if at == symbol.path else (1 if at in importing and at in telling else 3 - (at in telling))
+        is_mention = occurrence.kind in _MENTIONS
+        return place_order(occurrence.role, at), nearness, at, is_mention, occurrence.line
+
+    return sorted(lines, key=key)
 
 
 def _uses(reader: Reader, occurrences: list[Occurrence]) -> list[Use]:
@@ -79,16 +116,15 @@ def _uses(reader: Reader, occurrences: list[Occurrence]) -> list[Use]:
             lines[occurrence.blob] = text_lines(reader.text(occurrence.blob))
         if occurrence.path not in symbols:
             symbols[occurrence.path] = reader.symbols_in(occurrence.path)
-        here = lines[occurrence.blob]
+        here, around = lines[occurrence.blob], symbols[occurrence.path]
         text = here[occurrence.line - 1].strip() if occurrence.line <= len(here) else ""
-        around = symbols.get(occurrence.path, [])
         inside = around[occurrence.symbol] if 0 <= occurrence.symbol < len(around) else None
         found.append(Use(occurrence, text, inside))
     return found
 
 
 def used(indexed: IndexedCommit, name: str, path: str = "") -> tuple[Symbol, list[Used]]:
-    """The symbol that `name` means best, and the names that it uses: those defined here first, calls first.
+    """The symbol that `name` means best, and the names that it uses: those defined here first, in order of line.
 
     Raises NotFound with the nearest names.
     """
@@ -101,11 +137,28 @@ def used(indexed: IndexedCommit, name: str, path: str = "") -> tuple[Symbol, lis
             best = kinds.setdefault(occurrence.name, occurrence.kind)
             kinds[occurrence.name] = min(best, occurrence.kind, key=_KIND_ORDER.__getitem__)
             lines.setdefault(occurrence.name, []).append(occurrence.line)
-        found = [Used(n, kinds[n], tuple(lines[n]), _definitions(reader, n, symbol)) for n in kinds]
+        imports = {fact.alias or fact.name: fact.module for fact in reader.imports_of(symbol.blob)}
+        found = [
+            Used(n, kind, tuple(dict.fromkeys(lines[n])), _definitions(reader, n, kind, symbol, imports))
+            for n, kind in kinds.items()
+        ]
         return symbol, sorted(found, key=lambda u: (not u.definitions, _KIND_ORDER[u.kind], u.lines[0], u.name))
 
 
-def _definitions(reader: Reader, name: str, user: Symbol) -> tuple[Symbol, ...]:
-    found = [s for s in reader.symbols_named(name) if s.language == user.language and s != user]
-    near = sorted(found, key=lambda s: (s.path != user.path, role_order(s.role), s.path, s.start_line))
-    return tuple(near)
+def _definitions(
+    reader: Reader, name: str, kind: ReferenceKind, user: Symbol, imports: dict[str, str]
+) -> tuple[Symbol, ...]:
+    """What a name may mean in the text of `user`: its own file first, then the module of its import."""
+    family = family_of(user.language)
+    named = [s for s in reader.symbols_named(name) if family_of(s.language) == family and s != user]
+    here = [s for s in named if s.path == user.path]
+    if kind is ReferenceKind.NAME and family in _NAMES_ARE_IMPORTED and name not in imports:
+        named = here
+    module = [part for part in imports.get(name, "").replace("::", ".").replace("/", ".").split(".") if part]
+
+    def key(symbol: Symbol) -> tuple[object, ...]:
+        is_imported = bool(module) and module[-1] in symbol.path.rpartition(".")[0].split("/")
+        is_inner = symbol.container != "" and symbol.kind not in TYPES and kind is not ReferenceKind.CALL
+        return symbol.path != user.path, not is_imported, is_inner, rank(symbol)
+
+    return tuple(sorted(named, key=key))

@@ -40,9 +40,18 @@ class _Node:
     is_open: bool = False
 
     def add(self, file: SourceFile) -> None:
+        self.own_files += 1
         self.files += 1
         self.lines[file.language] += file.lines
         self.roles[file.role] += file.lines + 1
+
+    def add_up(self) -> None:
+        """What is in its folders counts as its own."""
+        for child in self.children.values():
+            child.add_up()
+            self.files += child.files
+            self.lines.update(child.lines)
+            self.roles.update(child.roles)
 
     @property
     def role(self) -> FileRole:
@@ -64,19 +73,22 @@ def layout(files: list[SourceFile], folder: str) -> tuple[Folder, ...]:
 
 
 def _tree(files: list[SourceFile], folder: str) -> _Node:
-    root = _Node(folder, "")
-    start = len(folder) + 1 if folder else 0
+    nodes = {folder: _Node(folder, "")}
     for file in files:
-        node = root
-        node.add(file)
-        for name in file.path[start:].split("/")[:-1]:
-            if name not in node.children:
-                node.children[name] = _Node(f"{node.path}/{name}".lstrip("/"), name)
-            node = node.children[name]
-            node.add(file)
-        node.own_files += 1
+        _node(nodes, file.path.rpartition("/")[0]).add(file)
+    root = nodes[folder]
+    root.add_up()
     root.children = {name: _folded(child) for name, child in root.children.items()}
     return root
+
+
+def _node(nodes: dict[str, _Node], path: str) -> _Node:
+    """The node of a folder, and those above it, made when first asked for."""
+    if path not in nodes:
+        above, _, name = path.rpartition("/")
+        nodes[path] = _Node(path, name)
+        _node(nodes, above).children[name] = nodes[path]
+    return nodes[path]
 
 
 def _folded(node: _Node) -> _Node:

@@ -1,24 +1,36 @@
-"""Which lines or symbols match; definition before use, source before test before generated, in a stable order."""
+"""Which files, symbols and lines match; definition before use, source before tests before what is generated."""
 
 from __future__ import annotations
 
 import fnmatch
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from typing import Any
 
 from code_insight.errors import InvalidArgument, RegexInvalid
+from code_insight.languages import LANGUAGES
 from code_insight.model import SourceFile, Symbol
-from code_insight.queries import role_order
+from code_insight.queries import place_order
 from code_insight.queries.files import normal_path, text_lines
+from code_insight.queries.nearest import nearest
+from code_insight.queries.symbols import matching, rank
+from code_insight.queries.words import Passage, passages, words_of
 from code_insight.store import IndexedCommit, Reader
 
 _PATTERN_CHARACTERS = 1000
 _RE2_MEMORY_BYTES = 8 << 20
-_IDENTIFIER = re.compile(r"[\w$]+")
+_NAME = re.compile(r"[\w$]+")
+_QUALIFIED = re.compile(r"[\w$]+(?:(?:\.|::|->|#)[\w$]+)*")
+_PATH = re.compile(r"[\w.@+-]+(?:/[\w.@+-]+)*/?")
+_CODE = frozenset(language.name for language in LANGUAGES if language.has_symbols)
+_LINES_OF_A_FILE = 4  # that come before those of other files
+_EXACT = 200  # definitions of just the name that was asked for
+_FILES = 10  # found by their path
 
 
 class SearchKind(StrEnum):
@@ -36,7 +48,7 @@ class SearchLimits:
 
     seconds: float = 5.0
     bytes: int = 256 << 20  # of text looked through
-    lines: int = 2_000  # found, before it stops
+    lines: int = 1_000  # found, before it stops
     lines_per_file: int = 200
 
 
@@ -65,18 +77,24 @@ class Line:
     file: SourceFile
     number: int
     text: str
-    defines: Symbol | None  # the symbol whose name stands here
-    inside: Symbol | None  # the innermost symbol around the line
+    defines: bool  # whether the name of a symbol stands here that matches, too
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a search found in one commit."""
 
-    lines: tuple[Line, ...]  # best first
-    symbols: tuple[Symbol, ...]  # best first
     how: str  # what was matched, in words
-    complete: bool  # False when a limit ended the search
+    files: tuple[SourceFile, ...] = ()  # by their path, best first
+    symbols: tuple[Symbol, ...] = ()  # by their name, best first
+    lines: tuple[Line, ...] = ()  # best first
+    passages: tuple[Passage, ...] = ()  # of a query of several words, best first
+    is_complete: bool = True  # False when a limit ended the search
+    nearest: tuple[str, ...] = ()  # names that are like the query, when nothing was found
+
+    @property
+    def count(self) -> int:
+        return len(self.files) + len(self.symbols) + len(self.lines) + len(self.passages)
 
 
 def search(
@@ -84,61 +102,161 @@ def search(
 ) -> Found:
     """What matches `query` in one commit.
 
-    AUTO looks for symbols whose name is like the query, and for the text; when no line has the text as it stands, for
-    the lines of files that have all of its words. Raises InvalidArgument, RegexInvalid.
+    AUTO looks for paths, names and the text as it stands; where there is none, for the passages that have most of its
+    words, or for names that are like it. Raises InvalidArgument, RegexInvalid.
     """
     if not query.strip() or len(query) > _PATTERN_CHARACTERS:
         raise InvalidArgument("A query has 1 to 1,000 characters.", "Give a word, a line of code or a pattern.")
     limits = limits or SearchLimits()
     with Reader(indexed) as reader:
-        if kind is SearchKind.SYMBOL:
-            return Found((), tuple(_symbols(reader, query.strip(), where)), "symbols by name", complete=True)
         if kind is SearchKind.REGEX:
-            return _Scan(reader, where, limits, _regex(query)).found(None, "lines by RE2 pattern")
-        symbols = tuple(_symbols(reader, query.strip(), where)) if kind is SearchKind.AUTO else ()
-        return _text(reader, query.strip("\n"), where, limits, symbols, words_too=kind is SearchKind.AUTO)
+            return _by_pattern(reader, query, where, limits)
+        if kind is SearchKind.SYMBOL:
+            return _by_name(reader, query.strip(), where)
+        if kind is SearchKind.TEXT:
+            return _text(reader, query.strip("\n"), where, limits, ())
+        return _auto(reader, query.strip(), where, limits)
+
+
+def symbols_at(indexed: IndexedCommit, lines: Iterable[Line]) -> dict[tuple[str, int], tuple[Symbol | None, bool]]:
+    """(path, number) → the symbol that the line defines (True), or else the innermost one that it stands in (False)."""
+    found: dict[tuple[str, int], tuple[Symbol | None, bool]] = {}
+    around: dict[str, list[Symbol]] = {}
+    with Reader(indexed) as reader:
+        for line in lines:
+            path = line.file.path
+            if path not in around:
+                around[path] = reader.symbols_in(path)
+            defined = next((s for s in around[path] if s.name_line == line.number), None) if line.defines else None
+            inside = defined or innermost(around[path], line.number)
+            found[path, line.number] = inside, defined is not None
+    return found
+
+
+def _auto(reader: Reader, query: str, where: Filter, limits: SearchLimits) -> Found:
+    files = tuple(_files_named(reader, query, where))
+    exact = matching(reader, query) if _QUALIFIED.fullmatch(query) else []
+    admitted = sorted((s for s in exact if where.admits(s.path, s.language)), key=rank)
+    found = _text(reader, query, where, limits, tuple(admitted), files)
+    if found.count:
+        return found
+    if words := words_of(query):
+        admits = [f for f in reader.files() if f.blob and where.admits(f.path, f.language)]
+        if best := passages(reader, words, admits):
+            return Found(
+                f"passages by the words {', '.join(words.values())}; the best have most of them", passages=best
+            )
+    return _by_name(reader, query, where)
+
+
+def _files_named(reader: Reader, query: str, where: Filter) -> list[SourceFile]:
+    """The files that a query means that looks like a path: of that very path first."""
+    wanted = re.sub(r":\d+(-\d+)?$", "", query.removeprefix("./")).strip("/")
+    if not _PATH.fullmatch(wanted) or not ("/" in wanted or re.search(r"[\w-]\.\w{1,8}$", wanted)):
+        return []
+    low = wanted.lower()
+    files = [f for f in reader.files() if low in f.path.lower() and where.admits(f.path, f.language)]
+    ranked = sorted(files, key=lambda f: (_path_likeness(f.path.lower(), low), place_order(f.role, f.path), f.path))
+    return [f for f in ranked if "/" in wanted or _path_likeness(f.path.lower(), low) < 2][:_FILES]
+
+
+def _path_likeness(path: str, wanted: str) -> int:
+    if path == wanted or path.endswith(f"/{wanted}"):
+        return 0
+    return 1 if path.rpartition("/")[2].startswith(wanted) else 2
 
 
 def _text(
-    reader: Reader, query: str, where: Filter, limits: SearchLimits, symbols: tuple[Symbol, ...], *, words_too: bool
+    reader: Reader,
+    query: str,
+    where: Filter,
+    limits: SearchLimits,
+    exact: tuple[Symbol, ...],
+    files: tuple[SourceFile, ...] = (),
 ) -> Found:
-    matches, how = _literal(query)
-    found = _Scan(reader, where, limits, matches, symbols).found(reader.blobs_with(query), how)
-    words = list(dict.fromkeys(_IDENTIFIER.findall(query.lower())))
-    if found.lines or len(words) < 2 or not words_too:
-        return found
-    sets = [blobs for word in words if (blobs := reader.blobs_with(word)) is not None]
-    common = set.intersection(*sets) if sets else None
-    scan = _Scan(reader, where, limits, _any_word(words), symbols)
-    return scan.found(common, f"lines with a word of: {' '.join(words)}; files that have all of them")
+    lines_of, how = _literal(query)
+    is_word = re.compile(rf"(?i)(?<![\w$]){re.escape(query)}(?![\w$])") if _NAME.fullmatch(query) else None
+    scan = _Scan(reader, where, limits, lines_of, exact, is_word)
+    found = scan.found(reader.blobs_with(query), how)
+    if files:
+        return Found(f"paths, and {how}", files, lines=found.lines, is_complete=found.is_complete)
+    return found
 
 
-def _literal(query: str) -> tuple[Callable[[str], bool], str]:
+_LinesOf = Callable[[str], Iterator[tuple[int, str]]]  # text → (number, line) of the lines that match
+
+
+def _literal(query: str) -> tuple[_LinesOf, str]:
     """Smart case, as in ripgrep: a capital letter makes it count."""
     if query != query.lower():
-        return (lambda line: query in line), "lines by text, case counts"
-    return (lambda line: query in line.lower()), "lines by text, any case"
+        return (lambda text: _lines_with(query, text, text)), "lines by text, case counts"
+    return (lambda text: _lines_with(query, text, text.lower())), "lines by text, any case"
 
 
-def _any_word(words: list[str]) -> Callable[[str], bool]:
-    return lambda line: any(word in line.lower() for word in words)
+def _lines_with(query: str, text: str, folded: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text whose folded form has the query; looks at no other line."""
+    if "\n" in query or len(folded) != len(text):  # some letters change their length with their case
+        yield from ((n, line) for n, line in enumerate(text_lines(text), start=1) if query in line.lower())
+        return
+    number, counted, at = 1, 0, folded.find(query)
+    while at >= 0:
+        number += folded.count("\n", counted, at)
+        start, end = folded.rfind("\n", 0, at) + 1, folded.find("\n", at)
+        end = len(folded) if end < 0 else end
+        yield number, text[start:end].removesuffix("\r")
+        counted = end
+        at = folded.find(query, end)
 
 
-def _regex(pattern: str) -> Callable[[str], bool]:
+def _by_pattern(reader: Reader, pattern: str, where: Filter, limits: SearchLimits) -> Found:
+    line = _compiled(pattern)
+    whole = None if re.search(r"\\[AzZ]", pattern) else _compiled(f"(?m){pattern}")
+
+    def lines_of(text: str) -> Iterator[tuple[int, str]]:
+        if whole is None or whole.search(text) is not None:
+            yield from ((n, one) for n, one in enumerate(text_lines(text), start=1) if line.search(one) is not None)
+
+    scan = _Scan(reader, where, limits, lines_of)
+    sets = [blobs for part in literals_of(pattern) if (blobs := reader.blobs_with(part)) is not None]
+    return scan.found(set.intersection(*sets) if sets else None, "lines by RE2 pattern")
+
+
+def literals_of(pattern: str) -> list[str]:
+    """Texts of three characters or more that all which matches has; empty when that is not plain to see."""
+    if "|" in pattern:
+        return []
+    found, run, depth, at = [], "", 0, 0
+    for match in _TOKEN.finditer(pattern):
+        token = match[0]
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        is_literal = depth == 0 and token not in _OPERATORS and (len(token) == 1 or not token[1:].isalnum())
+        if is_literal and not token.startswith("["):
+            run += token[-1]
+        else:
+            found.append(run[:-1] if token[0] in "*?{" else run)
+            run = ""
+        at = match.end()
+    return [text for text in (*found, run) if len(text) >= 3] if at == len(pattern) else []
+
+
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\{\d*,?\d*\}|.", re.DOTALL)
+_OPERATORS = frozenset("^$.*+?()")
+
+
+def _compiled(pattern: str) -> Any:
     import re2  # loads a native library: only who uses a pattern pays for it
 
     options = re2.Options()
     options.max_mem = _RE2_MEMORY_BYTES
     options.log_errors = False
     try:
-        compiled = re2.compile(pattern, options)
+        return re2.compile(pattern, options)
     except re2.error as error:
         reason = str(error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0])
         raise RegexInvalid(
             f"The pattern is not RE2 syntax: {reason[:200]}.",
             "RE2 has no look-around and no back-references (https://github.com/google/re2/wiki/Syntax).",
         ) from None
-    return lambda line: compiled.search(line) is not None
 
 
 class _Scan:
@@ -149,33 +267,59 @@ class _Scan:
         reader: Reader,
         where: Filter,
         limits: SearchLimits,
-        matches: Callable[[str], bool],
-        symbols: tuple[Symbol, ...] = (),
+        lines_of: _LinesOf,
+        exact: tuple[Symbol, ...] = (),
+        is_word: re.Pattern[str] | None = None,
     ) -> None:
-        self._reader, self._where, self._limits, self._matches = reader, where, limits, matches
-        self._places = {(symbol.path, symbol.name_line): symbol for symbol in symbols}
-        self._defining = {symbol.path for symbol in symbols}
-        self._complete = True
+        self._reader, self._where, self._limits, self._find = reader, where, limits, lines_of
+        self._exact = {(symbol.path, symbol.name_line): symbol for symbol in reversed(exact)}
+        self._defining = {symbol.path for symbol in exact}
+        self._is_word = is_word
+        self._is_complete = True
 
     def found(self, candidates: set[int] | None, how: str) -> Found:
-        """The matching lines of the candidates (None: all files), those that define something first."""
-        lines = list(self._lines(candidates))
-        lines.sort(key=lambda line: (line.defines is None, *self._file_order(line.file), line.number))
-        shown = {(line.file.path, line.number) for line in lines}
-        symbols = tuple(s for place, s in self._places.items() if place not in shown)
-        return Found(tuple(lines), symbols, how, self._complete)
+        """The matching lines of the candidates (None: all files): what defines the query itself first."""
+        lines = [*self._exact_lines(), *self._lines(candidates)]
+        tiers = [self._tier(line) for line in lines]
+        seen = Counter[tuple[int, str]]()
+        keys = []
+        for line, tier in zip(lines, tiers, strict=True):
+            seen[tier, line.file.path] += 1
+            is_late = self._is_word is not None and tier > 1 and seen[tier, line.file.path] > _LINES_OF_A_FILE
+            keys.append((tier, is_late, *self._file_order(line.file), line.number))
+        order = sorted(range(len(lines)), key=keys.__getitem__)
+        return Found(how, lines=tuple(lines[at] for at in order), is_complete=self._is_complete)
 
-    def _file_order(self, file: SourceFile) -> tuple[int, bool, str]:
-        return role_order(file.role), file.path not in self._defining, file.path
+    def _tier(self, line: Line) -> int:
+        """0 defines just that, 1 defines something like it in source, 2 has it as a word, 3 has it within a word."""
+        if (line.file.path, line.number) in self._exact:
+            return 0
+        if self._is_word is None:
+            return 2
+        if line.defines and place_order(line.file.role, line.file.path) == 0:
+            return 1
+        return 2 if self._is_word.search(line.text) else 3
+
+    def _file_order(self, file: SourceFile) -> tuple[int, bool, bool, str]:
+        is_data = file.language not in _CODE
+        return place_order(file.role, file.path), is_data, file.path not in self._defining, file.path
+
+    def _exact_lines(self) -> Iterator[Line]:
+        """Where the symbols that the query names are defined, however many lines there are besides."""
+        for path, number in list(self._exact)[::-1][:_EXACT]:
+            file = self._reader.file(path)
+            if file is not None:
+                text = text_lines(self._reader.text(file.blob))[number - 1]
+                yield Line(file, number, text, defines=True)
 
     def _lines(self, candidates: set[int] | None) -> Iterator[Line]:
         deadline = time.monotonic() + self._limits.seconds
         bytes_left, lines_left = self._limits.bytes, self._limits.lines
         files = [f for f in self._reader.files() if f.blob and (candidates is None or f.blob in candidates)]
         admitted = [f for f in files if self._where.admits(f.path, f.language)]
-        for file in sorted(admitted, key=self._file_order):
+        for file in sorted(admitted, key=lambda f: (f.path not in self._defining, *self._file_order(f))):
             if bytes_left < 0 or lines_left <= 0 or time.monotonic() > deadline:
-                self._complete = False
+                self._is_complete = False
                 return
             bytes_left -= file.size_bytes
             for line in self._lines_of(file):
@@ -183,24 +327,21 @@ class _Scan:
                 yield line
 
     def _lines_of(self, file: SourceFile) -> Iterator[Line]:
-        numbers = []
-        lines = text_lines(self._reader.text(file.blob))
-        for number, line in enumerate(lines, start=1):
-            if self._matches(line):
-                numbers.append(number)
-                if len(numbers) == self._limits.lines_per_file:
-                    self._complete = False
+        found = []
+        for number, text in self._find(self._reader.text(file.blob)):
+            if (file.path, number) not in self._exact:
+                found.append((number, text))
+                if len(found) == self._limits.lines_per_file:
+                    self._is_complete = False
                     break
-        around = self._reader.symbols_in(file.path) if numbers else []
-        names = {symbol.name_line: symbol for symbol in reversed(around)}
-        for number in numbers:
-            defines = self._places.get((file.path, number))
-            if defines is None and number in names and self._matches(names[number].name):
-                defines = names[number]
-            yield Line(file, number, lines[number - 1], defines, _innermost(around, number))
+        names = dict(reversed(self._reader.names_in(file.blob))) if found else {}
+        for number, text in found:
+            name = names.get(number, "")
+            yield Line(file, number, text, defines=bool(name) and any(self._find(name)))
 
 
-def _innermost(symbols: list[Symbol], line: int) -> Symbol | None:
+def innermost(symbols: list[Symbol], line: int) -> Symbol | None:
+    """The last of these, in the order in which they begin, that the line stands in."""
     found = None
     for symbol in symbols:
         if symbol.start_line > line:
@@ -210,29 +351,29 @@ def _innermost(symbols: list[Symbol], line: int) -> Symbol | None:
     return found
 
 
-def _symbols(reader: Reader, query: str, where: Filter, most: int = 50) -> list[Symbol]:
+def _by_name(reader: Reader, query: str, where: Filter, most: int = 100) -> Found:
     """The symbols whose name is like the query: equal, equal but for case, beginning, camel humps, containing."""
-    if not _IDENTIFIER.fullmatch(query.replace(".", "_").replace(":", "_")):
-        return []
-    last = re.split(r"[.:]+", query)[-1]
-    scored = sorted(
-        (score, len(name), name) for name in reader.symbol_names() if (score := _likeness(last, name)) is not None
-    )
-    found: list[Symbol] = []
+    exact = sorted((s for s in matching(reader, query) if where.admits(s.path, s.language)), key=rank)
+    last = re.split(r"\.|::|->|#", query)[-1] if _QUALIFIED.fullmatch(query) else ""
+    names = reader.symbol_names()
+    scored = sorted((score, len(name), name) for name in names if (score := _likeness(last, name)) is not None)
+    found = dict.fromkeys(exact)
     for _, group in groupby(scored, key=lambda entry: entry[0]):
         symbols = [s for _, _, name in group if len(found) < most for s in reader.symbols_named(name)]
         admitted = [s for s in symbols if where.admits(s.path, s.language)]
-        admitted.sort(key=lambda s: (role_order(s.role), len(s.name), s.parent >= 0, s.path, s.start_line))
-        found += admitted
+        found |= dict.fromkeys(sorted(admitted, key=lambda s: (place_order(s.role, s.path), len(s.name), rank(s))))
         if len(found) >= most:
             break
-    return found[:most]
+    near = () if found else tuple(nearest(last or query, names))
+    return Found("symbols by name", symbols=tuple(found)[:most], nearest=near, is_complete=len(found) <= most)
 
 
 def _likeness(query: str, name: str) -> int | None:
     """0 is best; None is not like it."""
-    if not query or query == name:
-        return 0 if query else None
+    if not query:
+        return None
+    if query == name:
+        return 0
     low, lowered = name.lower(), query.lower()
     if low == lowered:
         return 1
@@ -245,6 +386,8 @@ def _likeness(query: str, name: str) -> int | None:
 
 def _has_humps(query: str, name: str) -> bool:
     """Whether the capitals of the query ("QuSet") each begin a hump of the name ("QuerySet", "query_set")."""
+    if query[0].lower() != name[0].lower():
+        return False
     humps = re.findall(r"[A-Z]+[a-z0-9]*|[a-z0-9]+", query)
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+", name)
     if len(humps) < 2 or len(humps) > len(parts):

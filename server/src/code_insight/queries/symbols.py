@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from code_insight.errors import NotFound
-from code_insight.model import SourceFile, Symbol, SymbolKind
-from code_insight.queries import role_order
+from code_insight.model import FileRole, SourceFile, Symbol, SymbolKind, family_of
+from code_insight.queries import place_order
 from code_insight.queries.files import file_at, normal_path, text_lines, unknown_path
 from code_insight.queries.nearest import nearest
 from code_insight.store import IndexedCommit, Reader, last_name
 
+TYPES = frozenset(
+    {
+        SymbolKind.CLASS,
+        SymbolKind.INTERFACE,
+        SymbolKind.STRUCT,
+        SymbolKind.ENUM,
+        SymbolKind.TRAIT,
+        SymbolKind.TYPE,
+    }
+)
 _SEPARATORS = re.compile(r"::|[.#\\/]|->")
-_KIND_ORDER = {kind: place for place, kind in enumerate(SymbolKind)}
+_TIERS = dict.fromkeys(TYPES, 0) | {
+    SymbolKind.FUNCTION: 1,
+    SymbolKind.MACRO: 1,
+    SymbolKind.METHOD: 2,
+    SymbolKind.CONSTANT: 3,
+    SymbolKind.VARIABLE: 3,
+    SymbolKind.CONSTRUCTOR: 4,
+    SymbolKind.HEADING: 6,
+}
+_DECLARING = (".h", ".hh", ".hpp", ".hxx", ".pyi", ".d.ts", ".d.mts", ".d.cts")
+_OPEN_TYPES = frozenset({"go", "rust", "csharp", "ruby"})  # whose members may stand outside of the type's own text
+_DEEPEST_BASE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +45,7 @@ class Definition:
 
     symbol: Symbol
     source: tuple[str, ...]  # its lines
-    members: tuple[Symbol, ...]  # what it directly contains
+    members: tuple[Symbol, ...]  # what it directly contains, in order of place
     bases: tuple[tuple[str, Symbol | None], ...]  # each with its definition here, None when it is from outside
     derived: tuple[Symbol, ...]
 
@@ -38,7 +61,7 @@ class Outline:
 def find(indexed: IndexedCommit, name: str, path: str = "") -> list[Symbol]:
     """The definitions that a name, plain or qualified ("Flask.route", "flask.app.Flask"), may mean; best first.
 
-    Raises NotFound with the nearest names.
+    A member that a type only inherits is found where it is defined. Raises NotFound with the nearest names.
     """
     with Reader(indexed) as reader:
         return find_symbols(reader, name, path)
@@ -47,23 +70,27 @@ def find(indexed: IndexedCommit, name: str, path: str = "") -> list[Symbol]:
 def find_symbols(reader: Reader, name: str, path: str = "") -> list[Symbol]:
     """The same, of a commit that is open already."""
     wanted = name.strip().removesuffix("()")
-    found = _matching(reader, wanted)
+    found = matching(reader, wanted)
     folder = normal_path(path)
     kept = [s for s in found if not folder or s.path == folder or s.path.startswith(f"{folder}/")]
     if kept:
-        return sorted(kept, key=_rank)
+        return sorted(kept, key=rank)
     if found:
-        where = ", ".join(dict.fromkeys(symbol.path for symbol in sorted(found, key=_rank)[:5]))
+        where = ", ".join(dict.fromkeys(symbol.path for symbol in sorted(found, key=rank)[:5]))
         raise NotFound(f"'{wanted[:200]}' is not defined in {folder}.", f"It is defined in {where}.")
     raise _unknown_symbol(reader, wanted)
 
 
-def _matching(reader: Reader, wanted: str) -> list[Symbol]:
+def matching(reader: Reader, wanted: str) -> list[Symbol]:
+    """The symbols of a plain or qualified name, in no special order; empty when there is none."""
     exact = reader.symbols_named(wanted)
     if exact:
         return exact
     *qualifiers, last = [part for part in _SEPARATORS.split(wanted) if part] or [wanted]
-    return [symbol for symbol in reader.symbols_named(last) if _is_qualified_by(symbol, qualifiers)]
+    if not qualifiers:
+        return reader.symbols_named(last) if last != wanted else []
+    named = reader.symbols_named(last)
+    return [s for s in named if _is_qualified_by(s, qualifiers)] or _inherited(reader, qualifiers, named)
 
 
 def _is_qualified_by(symbol: Symbol, qualifiers: list[str]) -> bool:
@@ -75,8 +102,33 @@ def _is_qualified_by(symbol: Symbol, qualifiers: list[str]) -> bool:
     return around[len(around) - len(qualifiers) :] == qualifiers
 
 
-def _rank(symbol: Symbol) -> tuple[int, int, int, str, int]:
-    return role_order(symbol.role), symbol.parent >= 0, _KIND_ORDER[symbol.kind], symbol.path, symbol.start_line
+def _inherited(reader: Reader, qualifiers: list[str], named: list[Symbol]) -> list[Symbol]:
+    """The members of these that a type of that name gets from its bases: of the nearest base that has one."""
+    types = [t for t in reader.symbols_named(qualifiers[-1]) if t.kind in TYPES]
+    queue = deque((t, 0) for t in types if len(qualifiers) == 1 or _is_qualified_by(t, qualifiers[:-1]))
+    seen: set[tuple[str, str]] = set()
+    while named and queue:
+        current, depth = queue.popleft()
+        if depth and (found := [s for s in named if s.container == current.qualified_name]):
+            return [s for s in found if s.path == current.path] or found
+        if depth < _DEEPEST_BASE and (current.path, current.qualified_name) not in seen:
+            seen.add((current.path, current.qualified_name))
+            queue.extend((base, depth + 1) for _, base in _bases(reader, current) if base)
+    return []
+
+
+def rank(symbol: Symbol) -> tuple[object, ...]:
+    """The order of definitions of one name: source first, types before functions before members, bodies first."""
+    return (
+        place_order(symbol.role, symbol.path),
+        _TIERS.get(symbol.kind, 5),
+        symbol.kind not in TYPES and symbol.path.endswith(_DECLARING),
+        symbol.container.count(".") + bool(symbol.container),
+        symbol.path.count("/"),
+        symbol.path,
+        symbol.start_line - symbol.end_line,
+        symbol.start_line,
+    )
 
 
 def _unknown_symbol(reader: Reader, wanted: str) -> NotFound:
@@ -84,8 +136,8 @@ def _unknown_symbol(reader: Reader, wanted: str) -> NotFound:
     last = [part for part in _SEPARATORS.split(wanted) if part][-1:] or [wanted]
     same = [name for name in names if name.lower() == last[0].lower()]
     near = list(dict.fromkeys([*same, *nearest(last[0], names)]))[:5]
-    places = [_place(reader.symbols_named(name)[0]) for name in near]
-    step = f"The nearest: {', '.join(places)}." if places else "Try search."
+    places = [_place(min(reader.symbols_named(name), key=rank)) for name in near]
+    step = f"The nearest: {', '.join(places)}." if places else "Try search: it also finds what is no definition."
     return NotFound(f"No symbol '{wanted[:200]}' is defined here.", step)
 
 
@@ -97,37 +149,60 @@ def definition(indexed: IndexedCommit, symbol: Symbol) -> Definition:
     """A symbol with its source, members, bases and derived types."""
     with Reader(indexed) as reader:
         lines = text_lines(reader.text(symbol.blob))[symbol.start_line - 1 : symbol.end_line]
-        members = [s for s in reader.symbols_in(symbol.path) if s.parent == symbol.position]
-        if not members and symbol.kind is not SymbolKind.HEADING:
-            members = _members_elsewhere(reader, symbol)
-        bases = [(base, _defined(reader, last_name(base), symbol)) for base in symbol.bases]
-        derived = sorted(reader.derived_from(symbol.name), key=_rank) if _is_type(symbol) else []
-        return Definition(symbol, tuple(lines), tuple(members), tuple(bases), tuple(derived))
+        derived = _derived(reader, symbol) if symbol.kind in TYPES else ()
+        members = tuple(_members(reader, symbol))
+        return Definition(symbol, tuple(lines), members, tuple(_bases(reader, symbol)), tuple(derived))
 
 
-def _is_type(symbol: Symbol) -> bool:
-    return symbol.kind in {
-        SymbolKind.CLASS,
-        SymbolKind.INTERFACE,
-        SymbolKind.STRUCT,
-        SymbolKind.ENUM,
-        SymbolKind.TRAIT,
-        SymbolKind.TYPE,
-    }
-
-
-def _members_elsewhere(reader: Reader, symbol: Symbol) -> list[Symbol]:
-    """Methods of a type that stand outside of it: Go's, Rust's, C++'s; of the same folder only."""
-    if not _is_type(symbol):
-        return []
+def _members(reader: Reader, symbol: Symbol) -> list[Symbol]:
+    inside = [s for s in reader.symbols_in(symbol.path) if s.parent == symbol.position]
+    if symbol.kind not in TYPES or symbol.language not in _OPEN_TYPES:
+        return inside
     folder = symbol.path.rpartition("/")[0]
-    around = reader.symbols_under(folder, most=5_000)
-    return [s for s in around if s.container == symbol.qualified_name and s.path.rpartition("/")[0] == folder]
+    known = {(s.path, s.position) for s in inside}
+    others = [s for s in reader.symbols_inside(symbol.qualified_name) if (s.path, s.position) not in known]
+    near = [s for s in others if s.language == symbol.language and s.path.rpartition("/")[0] == folder]
+    return inside + sorted(near, key=lambda s: (s.path != symbol.path, s.path, s.position))
+
+
+def _bases(reader: Reader, symbol: Symbol) -> Iterator[tuple[str, Symbol | None]]:
+    """Each base with its definition; a name that was imported under another one is followed."""
+    aliases = {fact.alias: fact.name for fact in reader.imports_of(symbol.blob) if fact.alias and fact.name}
+    for base in symbol.bases:
+        name = last_name(base)
+        yield base, _defined(reader, aliases.get(name, name), symbol)
 
 
 def _defined(reader: Reader, name: str, near: Symbol) -> Symbol | None:
-    found = [symbol for symbol in reader.symbols_named(name) if _is_type(symbol)]
-    return min(found, key=lambda s: (s.path != near.path, s.language != near.language, *_rank(s)), default=None)
+    family = family_of(near.language)
+    named = [s for s in reader.symbols_named(name) if s.kind in TYPES and family_of(s.language) == family]
+    others = [s for s in named if (s.path, s.position) != (near.path, near.position)]
+    return min(others, key=lambda s: (s.path != near.path, rank(s)), default=None)
+
+
+def _derived(reader: Reader, symbol: Symbol) -> list[Symbol]:
+    """The types that name this one as their base; where several types have its name, those that mean it most likely."""
+    family = family_of(symbol.language)
+    homonyms = [s for s in reader.symbols_named(symbol.name) if s.kind in TYPES and family_of(s.language) == family]
+    found = {(s.path, s.position): (s, symbol.name) for s in reader.derived_from(symbol.name)}
+    for path, alias in reader.aliases_of(symbol.name):
+        found |= {(s.path, s.position): (s, alias) for s in reader.derived_from(alias) if s.path == path}
+    same_family = [(s, name) for s, name in found.values() if family_of(s.language) == family and s != symbol]
+    kept = [s for s, name in same_family if _meant(reader, s, name, homonyms, symbol) == symbol]
+    return sorted(kept, key=rank)
+
+
+def _meant(reader: Reader, derived: Symbol, name: str, homonyms: list[Symbol], wanted: Symbol) -> Symbol:
+    """Which of several types of one name is most likely the base: of its own file, else of the module that it names."""
+    own = [s for s in homonyms if s.path == derived.path and s != derived]
+    others = own or [s for s in homonyms if s.role is FileRole.SOURCE and s != derived] or [wanted]
+    if len(others) == 1:
+        return others[0]
+    written = next((base for base in derived.bases if last_name(base) == name), name)
+    *qualifiers, _ = _SEPARATORS.split(written)
+    modules = [f.module for f in reader.imports_of(derived.blob) if name in (f.name, f.alias) or f.alias in qualifiers]
+    said = {part for text in (*qualifiers, *modules) for part in _SEPARATORS.split(text) if part}
+    return min(others, key=lambda s: (-len(said & set(_SEPARATORS.split(s.path))), rank(s)))
 
 
 def outline(indexed: IndexedCommit, path: str) -> tuple[Outline, ...]:
@@ -142,8 +217,13 @@ def outline(indexed: IndexedCommit, path: str) -> tuple[Outline, ...]:
         files = [file for file in reader.files() if not wanted or file.path.startswith(f"{wanted}/")]
         if not files:
             raise unknown_path(reader, wanted)
-        symbols: dict[str, list[Symbol]] = {}
-        for symbol in reader.symbols_under(wanted, most=20_000):
-            symbols.setdefault(symbol.path, []).append(symbol)
-        files.sort(key=lambda file: (role_order(file.role), file.path.count("/"), file.path))
-        return tuple(Outline(file, tuple(symbols.get(file.path, ()))) for file in files if file.blob)
+        return tuple(_of_folder(files, reader.symbols_under(wanted, most=20_000)))
+
+
+def _of_folder(files: list[SourceFile], outermost: Iterable[Symbol]) -> Iterator[Outline]:
+    symbols: dict[str, list[Symbol]] = {}
+    for symbol in outermost:
+        symbols.setdefault(symbol.path, []).append(symbol)
+    with_text = [file for file in files if file.blob]
+    for file in sorted(with_text, key=lambda f: (place_order(f.role, f.path), f.path.count("/"), f.path)):
+        yield Outline(file, tuple(symbols.get(file.path, ())))

@@ -26,6 +26,9 @@ from code_insight.model import (
 )
 from code_insight.store.schema import FORMAT_VERSION, REFERENCE_KINDS, connect_to_read, storage_errors, version_of
 
+_ROLES = {role.value: role for role in FileRole}
+_REASONS = {reason.value: reason for reason in SkipReason}
+_KINDS = {kind.value: kind for kind in SymbolKind}
 _FILE = (
     "file.path, file.oid, file.blob, file.size_bytes, COALESCE(blob.lines, 0), COALESCE(blob.language, ''), file.role,"
     " file.skip_reason"
@@ -34,6 +37,11 @@ _SYMBOL = (
     "file.path, blob.language, file.role, symbol.blob, symbol.position, symbol.parent, name.text, symbol.kind,"
     " symbol.container, symbol.start_line, symbol.end_line, symbol.name_line, symbol.name_column, symbol.signature,"
     " symbol.doc, symbol.bases"
+)
+# SQLite keeps no statistics here, and would look through all files of the commit; "+" leaves it the index by blob.
+_ITS_FILE = "JOIN file ON file.blob = {}.blob AND +file.commit_ = :commit"
+_SYMBOLS_BY_NAME = (
+    f"SELECT {_SYMBOL} FROM name JOIN symbol USING (name) JOIN blob USING (blob) {_ITS_FILE.format('symbol')}"  # noqa: S608
 )
 _SYMBOLS = (
     f"SELECT {_SYMBOL} FROM symbol JOIN name USING (name) JOIN blob USING (blob)"  # noqa: S608
@@ -145,6 +153,14 @@ class Reader:
         """The symbols of one file, in the order in which they begin."""
         return [_symbol(row) for row in self._rows(f"{_SYMBOLS} WHERE path = :path ORDER BY position", path=path)]
 
+    def names_in(self, blob: int) -> list[tuple[int, str]]:
+        """(line, name) of the symbols of one blob, headings left out."""
+        query = (
+            "SELECT name_line, name.text FROM symbol JOIN name USING (name) WHERE blob = :blob AND kind <> 'heading'"
+            " ORDER BY position"
+        )
+        return [(row[0], row[1]) for row in self._rows(query, blob=blob)]
+
     def symbols_under(self, folder: str, most: int) -> list[Symbol]:
         """The outermost symbols of the files below a folder ("" for all), by path and position."""
         where = "WHERE symbol.parent = -1 AND path >= :low AND path < :high"
@@ -154,7 +170,7 @@ class Reader:
 
     def symbols_named(self, name: str) -> list[Symbol]:
         """The symbols of exactly this name, by path and position."""
-        query = f"{_SYMBOLS} WHERE name.text = :name ORDER BY path, position"
+        query = f"{_SYMBOLS_BY_NAME} WHERE name.text = :name ORDER BY path, position"
         return [_symbol(row) for row in self._rows(query, name=name)]
 
     def symbols_of_kind(self, kind: SymbolKind) -> list[Symbol]:
@@ -162,11 +178,24 @@ class Reader:
         query = f"{_SYMBOLS} WHERE symbol.kind = :kind ORDER BY path, position"
         return [_symbol(row) for row in self._rows(query, kind=kind)]
 
+    def symbols_inside(self, container: str) -> list[Symbol]:
+        """The symbols whose container is exactly this, by path and position."""
+        query = f"{_SYMBOLS} WHERE symbol.container = :container ORDER BY path, position"
+        return [_symbol(row) for row in self._rows(query, container=container)]
+
+    def aliases_of(self, name: str) -> list[tuple[str, str]]:
+        """(path, alias): where a name is imported under another one."""
+        query = (
+            "SELECT path, alias FROM import JOIN file ON file.blob = import.blob AND file.commit_ = :commit"
+            " WHERE import.name = :name AND alias NOT IN ('', :name) ORDER BY 1, 2"
+        )
+        return [(row[0], row[1]) for row in self._rows(query, name=name)]
+
     def symbol_names(self) -> list[str]:
         """Each name that a symbol of this commit has, once, in alphabetical order."""
         query = (
-            "SELECT DISTINCT name.text FROM symbol JOIN name USING (name)"
-            " JOIN file ON file.blob = symbol.blob AND file.commit_ = :commit ORDER BY 1"
+            "SELECT text FROM name WHERE name IN (SELECT symbol.name FROM symbol"
+            " WHERE blob IN (SELECT blob FROM file WHERE commit_ = :commit)) ORDER BY 1"
         )
         return [row[0] for row in self._rows(query)]
 
@@ -180,7 +209,7 @@ class Reader:
         """The symbols that matter most, best first, each with the number of files that use its name."""
         query = (
             f"SELECT {_SYMBOL}, central.users FROM central JOIN symbol USING (blob, position) JOIN name USING (name)"  # noqa: S608
-            " JOIN blob USING (blob) JOIN file ON file.blob = central.blob AND file.commit_ = central.commit_"
+            f" JOIN blob USING (blob) {_ITS_FILE.format('central')}"
             " WHERE central.commit_ = :commit ORDER BY place LIMIT :most"
         )
         return [(_symbol(row[:-1]), int(row[-1])) for row in self._rows(query, most=most)]
@@ -193,6 +222,15 @@ class Reader:
         )
         for row in self._rows(query, name=name):
             yield from _occurrences(*row)
+
+    def files_with(self, name: str) -> list[SourceFile]:
+        """The files that use a name, in the order of their paths."""
+        query = (
+            f"SELECT {_FILE} FROM name JOIN occurrence USING (name)"  # noqa: S608
+            " JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit"
+            " JOIN blob ON blob.blob = file.blob WHERE name.text = :name ORDER BY path"
+        )
+        return [_file(row) for row in self._rows(query, name=name)]
 
     def occurrences_in(self, blob: int) -> list[Occurrence]:
         """All uses of names in one blob, by line and column; paths and roles are left empty."""
@@ -216,7 +254,7 @@ class Reader:
         return [(row[0], ImportFact(*row[1:])) for row in self._rows(query)]
 
     def blobs_with(self, literal: str) -> set[int] | None:
-        """The blobs that may contain a text, whatever its case; None when it is under 3 characters: too short to tell."""
+        """The blobs that may contain a text, whatever its case; None for less than 3 characters: too short to tell."""
         pieces = [literal[start : start + 3] for start in range(len(literal) - 2)]
         if not pieces:
             return None
@@ -255,48 +293,13 @@ def last_name(base: str) -> str:
 
 def _file(row: tuple[Any, ...]) -> SourceFile:
     path, oid, blob, size_bytes, lines, language, role, reason = row
-    return SourceFile(
-        path, oid, blob, size_bytes, lines, language, FileRole(role), SkipReason(reason) if reason else None
-    )
+    return SourceFile(path, oid, blob, size_bytes, lines, language, _ROLES[role], _REASONS.get(reason))
 
 
 def _symbol(row: tuple[Any, ...]) -> Symbol:
-    (
-        path,
-        language,
-        role,
-        blob,
-        position,
-        parent,
-        name,
-        kind,
-        container,
-        start,
-        end,
-        line,
-        column,
-        signature,
-        doc,
-        bases,
-    ) = row
-    return Symbol(
-        path=path,
-        language=language,
-        role=FileRole(role),
-        blob=blob,
-        position=position,
-        parent=parent,
-        name=name,
-        kind=SymbolKind(kind),
-        container=container,
-        start_line=start,
-        end_line=end,
-        name_line=line,
-        name_column=column,
-        signature=signature,
-        doc=doc,
-        bases=tuple(bases.split("\n")) if bases else (),
-    )
+    path, language, role, blob, position, parent, name, kind, *between, bases = row
+    found = tuple(bases.split("\n")) if bases else ()
+    return Symbol._make((path, language, _ROLES[role], blob, position, parent, name, _KINDS[kind], *between, found))
 
 
 def _occurrences(path: str, role: str, blob: int, name: str, positions: bytes) -> Iterator[Occurrence]:
@@ -304,4 +307,4 @@ def _occurrences(path: str, role: str, blob: int, name: str, positions: bytes) -
     for at in range(0, len(numbers), 3):
         line, packed, symbol = numbers[at : at + 3]
         kind: ReferenceKind = REFERENCE_KINDS[packed & 7]
-        yield Occurrence(path, FileRole(role), blob, name, kind, line, packed >> 3, symbol - 1)
+        yield Occurrence(path, _ROLES[role], blob, name, kind, line, packed >> 3, symbol - 1)

@@ -35,6 +35,11 @@ class Section:
     items: Sequence[str]  # each one or more whole lines
     more: Callable[[int], str] = lambda _shown: ""  # how to get what is left out, when so many are shown
     keep: int = 1  # items that stay until all other sections are as short as they may be
+    total: int = 0  # how many items there are, when more than `items`
+
+    @property
+    def count(self) -> int:
+        return max(self.total, len(self.items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ def tokens(text: str) -> int:
 def answer(head: str, sections: Sequence[Section], budget_tokens: int, **data: Any) -> Answer:
     """Head and sections within the budget; `data["left_out"]` counts the items that did not fit."""
     head = visible(head)
-    seen = [replace(s, title=visible(s.title), items=[visible(item) for item in s.items]) for s in sections if s.items]
+    seen = [replace(s, title=visible(s.title), items=[*map(visible, s.items)]) for s in sections if s.items]
     shown = _fit(head, seen, budget_tokens)
     parts = [head, *(_text_of(section, count) for section, count in zip(seen, shown, strict=True) if count)]
     dropped = [
@@ -61,7 +66,7 @@ def answer(head: str, sections: Sequence[Section], budget_tokens: int, **data: A
     ]
     if dropped:
         parts.append(f"No room for: {', '.join(dropped)}. Raise budget_tokens.")
-    left_out = sum(len(section.items) for section in seen) - sum(shown)
+    left_out = sum(section.count for section in seen) - sum(shown)
     counts = iter(shown)
     every = [next(counts) if section.items else 0 for section in sections]
     return Answer(_within("\n\n".join(parts), budget_tokens), {**data, "left_out": left_out, "shown": every})
@@ -105,7 +110,7 @@ def _overhead(section: Section) -> int:
 def _text_of(section: Section, count: int) -> str:
     lines = [section.title] if section.title else []
     lines += section.items[:count]
-    if left := len(section.items) - count:
+    if left := section.count - count:
         lines.append(f"… {left:,} more. {section.more(count)}".rstrip())
     return "\n".join(lines)
 

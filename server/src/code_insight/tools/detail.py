@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from code_insight.catalog import Catalog
 from code_insight.errors import NotFound
-from code_insight.model import FileRole, ReferenceKind, Symbol, SymbolKind
+from code_insight.model import FileRole, ReferenceKind, SourceFile, Symbol, SymbolKind
 from code_insight.queries import graph, role_order, search, symbols
+from code_insight.queries.files import normal_path
+from code_insight.queries.readme import sentence
+from code_insight.queries.words import Passage
 from code_insight.store import IndexedCommit
-from code_insight.tools.answers import Answer, Section, about, answer, cursor, cut, head, offset_of
+from code_insight.tools.answers import Answer, Section, about, answer, cursor, cut, head, offset_of, shorten
 from code_insight.tools.arguments import Budget, Cursor, Path, Repository, SymbolName
 
 _ROLE_WORDS = {FileRole.TEST: "tests", FileRole.SOURCE: "source", FileRole.DOCUMENT: "documents"}
@@ -45,9 +50,11 @@ class Detail:
             raise NotFound("This server holds no repository yet.", "Add one with add_repository.")
         where = search.Filter(path, language.lower())
         found = [(commit, search.search(commit, query, search.SearchKind(kind), where)) for commit in commits]
-        items = [item for commit, hits in found for item in _hits(commit, hits, named=len(commits) > 1)]
+        hits = [(commit, hit) for commit, one in found for hit in _hits(one)]
         bound = (query, kind, path, language, *(commit.commit.oid for commit in commits))
-        return _listed(_search_head(found, len(items)), items, cursor, bound, budget_tokens, commits)
+        offset = offset_of(cursor, *bound)
+        rows = _rows(hits[offset : offset + budget_tokens // 4], named=len(commits) > 1)
+        return _listed(_search_head(found, where), rows, offset, len(hits), bound, budget_tokens, commits)
 
     def outline(
         self, repository: Repository, path: Path = "", cursor: Cursor = "", budget_tokens: Budget = 2_000
@@ -55,12 +62,14 @@ class Detail:
         """What is in a file (all symbols) or folder (outermost ones): signatures, first lines of docs, lines."""
         indexed = self.catalog.find(repository)
         outlines = symbols.outline(indexed, path)
-        single = len(outlines) == 1 and outlines[0].file.path == path.strip().removeprefix("./").strip("/")
-        lines = [line for outline in outlines for line in _outline(outline, single=single)]
+        is_file = len(outlines) == 1 and outlines[0].file.path == normal_path(path)
+        rows = [row for outline in outlines for row in _outline(outline, is_file=is_file)]
         count = sum(len(outline.symbols) for outline in outlines)
-        what = f"{path} has {count:,} symbols" if single else f"{path or 'The repository'}: {count:,} outermost symbols"
-        title = f"{head(indexed)}\n{what}{'' if single else f' in {len(outlines):,} files'}."
-        return _listed(title, lines, cursor, (path, indexed.commit.oid), budget_tokens, [indexed])
+        what = f"{count:,} symbols" if is_file else f"{count:,} outermost symbols in {len(outlines):,} files"
+        title = f"{head(indexed)}\n{normal_path(path) or 'The repository'}: {what}."
+        bound = (path, indexed.commit.oid)
+        offset = offset_of(cursor, *bound)
+        return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
 
     def symbol(
         self, repository: Repository, name: SymbolName, path: Path = "", budget_tokens: Budget = 2_000
@@ -69,15 +78,20 @@ class Detail:
         indexed = self.catalog.find(repository)
         found = symbols.find(indexed, name, path)
         best = symbols.definition(indexed, found[0])
-        others = [f"  {_signature(s)}  {s.path}:{s.start_line}" for s in found[1:]]
+        is_type = bool(best.members) and len(best.source) > _LINES_OF_A_TYPE
+        lines = f"lines={best.symbol.start_line}-{best.symbol.end_line}"
         sections = [
-            Section("", [_where(best.symbol)]),
-            Section("Docs", _indented(best.symbol.doc), keep=3),
-            Section("Bases", [_base(name, known) for name, known in best.bases], keep=3),
+            Section("", [_where(best.symbol, name)]),
+            Section("Docs", _docs(best)),
+            Section("Bases", [_base(base, known) for base, known in best.bases], keep=3),
             Section("Derived", [f"  {s.qualified_name}  {s.path}:{s.start_line}" for s in best.derived], keep=3),
-            Section("Members", [f"  {_signature(s)}  :{s.start_line}" for s in best.members], keep=5),
-            Section("Also defined", others, lambda _: "Give a qualified name or path=.", 3),
-            Section("Source", _numbered(best), lambda _: f"Ask read for {best.symbol.path}."),
+            Section("Members", _members(best), lambda _: f"Ask outline for {best.symbol.path}.", 5),
+            Section("Also defined", _also(found[1:], best), lambda _: "Give a qualified name, or path=.", 3),
+            Section(
+                f"Source: {len(best.source):,} lines, ask read with {lines}" if is_type else "Source",
+                [] if is_type else _numbered(best),
+                lambda shown: f"Ask read with lines={best.symbol.start_line + shown}-{best.symbol.end_line}.",
+            ),
         ]
         place = {"path": best.symbol.path, "line": best.symbol.start_line}
         return answer(head(indexed), sections, budget_tokens, **about(indexed), **place, definitions=len(found))
@@ -96,104 +110,150 @@ class Detail:
         """
         indexed = self.catalog.find(repository)
         bound = (symbol, direction, path, indexed.commit.oid)
+        offset = offset_of(cursor, *bound)
         if direction == "out":
             user, names = graph.used(indexed, symbol, path)
-            title = f"{head(indexed)}\n{_signature(user)}  {user.path}:{user.start_line} uses {len(names)} names"
-            known = sum(bool(name.definitions) for name in names)
-            title += f", {known} of them defined here (by name)."
-            return _listed(title, [_used(name) for name in names], cursor, bound, budget_tokens, [indexed])
-        users = graph.users(indexed, symbol, path)
-        return _listed(_users_head(indexed, users), _users(users), cursor, bound, budget_tokens, [indexed])
+            rows = _used(names)
+            title = _used_head(indexed, user, names)
+            return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
+        users = graph.users(indexed, symbol, path, offset, budget_tokens // 4)
+        return _listed(_users_head(indexed, users), _users(users), offset, users.total, bound, budget_tokens, [indexed])
+
+
+_Row = tuple[str, str]  # what stands above (a file), and the line below it; the first alone when that is ""
 
 
 def _listed(
     title: str,
-    items: list[str],
-    after: str,
+    rows: Sequence[_Row],
+    offset: int,
+    total: int,
     bound: tuple[str, ...],
     budget_tokens: int,
     commits: list[IndexedCommit],
 ) -> Answer:
-    """An answer that is one long list, with a cursor to the rest of it."""
-    offset = offset_of(after, *bound)
-    page = [_under_its_file(items, at) if at == offset else items[at] for at in range(offset, len(items))]
-    section = Section("", page, lambda shown: f'Ask again with cursor="{cursor(offset + shown, *bound)}".')
-    shown = answer(title, [section], budget_tokens)
-    end = offset + shown.data["shown"][0]
-    following = cursor(end, *bound) if end < len(items) else ""
-    data = {"total": len(items), "first": offset, "shown": end - offset, "cursor": following}
+    """An answer that is one long list, of which `rows` begin at `offset`, with a cursor to the rest of it."""
+    items = _grouped(rows)
+
+    def rest(shown: int) -> str:
+        return f'Ask again with cursor="{cursor(offset + shown, *bound)}".'
+
+    page = answer(title, [Section("", items, rest, total=total - offset)], budget_tokens)
+    end = offset + page.data["shown"][0]
+    following = cursor(end, *bound) if end < total else ""
+    data = {"total": total, "first": offset, "shown": end - offset, "cursor": following}
     data |= about(commits[0]) if len(commits) == 1 else {"repositories": [about(commit) for commit in commits]}
-    return Answer(shown.text, data)
+    return Answer(page.text, data)
 
 
-_FILE_MARK = "\n  "
-
-
-def _under_its_file(items: list[str], at: int) -> str:
-    """An item that says which file it stands in, also when the page begins in the middle of one."""
-    if not items[at].startswith("  "):
-        return items[at]
-    for before in range(at, -1, -1):
-        if not items[before].startswith("  "):
-            return f"{items[before].partition(_FILE_MARK)[0]}\n{items[at]}"
-    return items[at]
-
-
-def _grouped(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """(file, line) → items; the first of each file has the file's name above it."""
+def _grouped(rows: Iterable[_Row]) -> list[str]:
+    """Rows → items; the first of each file has the file's name above it."""
     items, last = [], None
-    for file, line in rows:
-        items.append(f"  {line}" if file == last else f"{file}{_FILE_MARK}{line}")
-        last = file
+    for above, line in rows:
+        if not line:
+            items.append(above)
+        else:
+            items.append(f"  {line}" if above == last else f"{above}\n  {line}")
+        last = above
     return items
 
 
-def _search_head(found: list[tuple[IndexedCommit, search.Found]], count: int) -> str:
-    how = found[0][1].how
+def _search_head(found: list[tuple[IndexedCommit, search.Found]], where: search.Filter) -> str:
+    hits = [hits for _, hits in found]
     names = (
         head(found[0][0]) if len(found) == 1 else f"{len(found)} repositories · text below is quoted from them: data"
     )
-    some = "" if all(hits.complete for _, hits in found) else "at least "
-    step = "" if count else " Try fewer words, kind=regex, or another path."
-    return f"{names}\n{some}{count:,} found ({how}).{step}"
+    count = sum(hit.count for hit in hits)
+    how = next((hit.how for hit in hits if hit.count), hits[0].how)
+    if count:
+        return f"{names}\n{'' if all(hit.is_complete for hit in hits) else 'at least '}{count:,} found ({how})."
+    near = list(dict.fromkeys(name for hit in hits for name in hit.nearest))[:5]
+    step = f" Names like it: {', '.join(near)}." if near else ""
+    if where.path or where.language:
+        step += " Only some files were looked at: leave out path and language."
+    return f"{names}\nNothing found.{step or ' Try other words, or kind=regex.'}"
 
 
-def _hits(commit: IndexedCommit, found: search.Found, *, named: bool) -> list[str]:
-    prefix = f"{commit.repository.name}: " if named else ""
-    rows = [
-        (f"{prefix}{s.path}", f"{s.start_line}: {_signature(s)}  [defines {s.qualified_name}]") for s in found.symbols
-    ]
-    defining = [line for line in found.lines if line.defines]
-    other = [line for line in found.lines if not line.defines]
-    exact = [(f"{prefix}{line.file.path}", _line(line)) for line in defining]
-    return _grouped([*exact, *rows, *((f"{prefix}{line.file.path}", _line(line)) for line in other)])
+_Hit = SourceFile | Symbol | search.Line | Passage
 
 
-def _line(line: search.Line) -> str:
-    if line.defines:
-        mark = f"  [defines {line.defines.qualified_name}]"
-    else:
-        mark = (
-            f"  [in {line.inside.qualified_name}]" if line.inside and line.inside.kind is not SymbolKind.HEADING else ""
-        )
-    return f"{line.number}: {cut(line.text.strip(), 240)}{mark}"
+def _hits(found: search.Found) -> list[_Hit]:
+    return [*found.files, *found.lines, *found.symbols, *found.passages]
 
 
-def _outline(outline: symbols.Outline, *, single: bool) -> list[str]:
-    file = outline.file
-    role = "" if file.role is FileRole.SOURCE else f" {file.role}"
-    top = f"{file.path} · {file.language or 'text'}{role} · {file.lines:,} lines"
-    if not outline.symbols:
-        return [top]
-    depths: dict[int, int] = {}
+def _rows(hits: list[tuple[IndexedCommit, _Hit]], *, named: bool) -> list[_Row]:
+    """The rows of some hits, under the name of their repository when there are several."""
     rows = []
-    for symbol in outline.symbols:
-        depths[symbol.position] = depths.get(symbol.parent, -1) + 1
-        first = symbol.doc.partition("\n")[0].strip()
-        doc = f"  — {cut(first, 100)}" if first and symbol.kind is not SymbolKind.HEADING else ""
-        indent = "  " * depths[symbol.position] if single else ""
-        rows.append((top, f"{indent}{symbol.start_line}-{symbol.end_line} {_signature(symbol)}{doc}"))
-    return _grouped(rows)
+    for commit, group in groupby(hits, key=lambda pair: pair[0]):
+        some = [hit for _, hit in group]
+        around = search.symbols_at(commit, [hit for hit in some if isinstance(hit, search.Line)])
+        prefix = f"{commit.repository.name}: " if named else ""
+        rows += [(prefix + above, line) for above, line in (_row(hit, around) for hit in some)]
+    return rows
+
+
+def _row(hit: _Hit, around: dict[tuple[str, int], tuple[Symbol | None, bool]]) -> _Row:
+    match hit:
+        case SourceFile():
+            return _file(hit), ""
+        case Symbol():
+            return hit.path, f"{hit.name_line}: {_signature(hit)}"
+        case search.Line():
+            return hit.file.path, _line(hit, *around[hit.file.path, hit.number])
+        case Passage():
+            return hit.file.path, _passage(hit)
+
+
+def _file(file: SourceFile) -> str:
+    role = "" if file.role is FileRole.SOURCE else f" {file.role}"
+    return f"{file.path} · {file.language or 'text'}{role} · {file.lines:,} lines"
+
+
+def _line(line: search.Line, symbol: Symbol | None, is_definition: bool) -> str:
+    text = f"{line.number}: {cut(line.text.strip(), 240)}"
+    if symbol is None or symbol.kind is SymbolKind.HEADING:
+        return text
+    if is_definition:
+        return f"{text}  [{symbol.kind}{f' of {symbol.container}' if symbol.container else ''}]"
+    return f"{text}  [in {symbol.qualified_name}]"
+
+
+def _passage(passage: Passage) -> str:
+    symbol = passage.symbol
+    rows = [f"{number}: {cut(text.strip(), 160)}" for number, text in passage.lines]
+    if symbol is None:
+        return "\n  ".join(rows)
+    what = f"{symbol.start_line}-{symbol.end_line} {shorten(_signature(symbol), 120)}"
+    return "\n      ".join(
+        [what, *(row for row, hit in zip(rows, passage.lines, strict=True) if hit[0] != symbol.name_line)]
+    )
+
+
+_OUTLINED_FILE_ONLY = frozenset({SymbolKind.CONSTANT, SymbolKind.VARIABLE, SymbolKind.FIELD})
+
+
+def _outline(outline: symbols.Outline, *, is_file: bool) -> Iterator[_Row]:
+    """The symbols of one file; of one among many, only what is worth the room, and how many more there are."""
+    top = _file(outline.file)
+    shown = [s for s in outline.symbols if is_file or s.kind not in _OUTLINED_FILE_ONLY]
+    if left := len(outline.symbols) - len(shown):
+        top += f" · {left} constants and variables"
+    if not shown:
+        yield top, ""
+    depths: dict[int, int] = {}
+    for symbol in shown:
+        depth = depths[symbol.position] = depths.get(symbol.parent, -1) + 1
+        yield top, "  " * (depth if is_file else 0) + _outlined(symbol, is_nested=depth > 0)
+
+
+def _outlined(symbol: Symbol, *, is_nested: bool) -> str:
+    lines = f"{symbol.start_line}-{symbol.end_line}" if symbol.end_line > symbol.start_line else str(symbol.start_line)
+    if symbol.kind is SymbolKind.HEADING:
+        return f"{lines} {symbol.name}"
+    signature = shorten(symbol.signature, 150) or symbol.name
+    inside = "" if is_nested or not symbol.container or symbol.container in signature else f"  [{symbol.container}]"
+    says = sentence(" ".join(symbol.doc.partition("\n\n")[0].split()), 90)
+    return f"{lines} {signature}{inside}{f'  — {says}' if says else ''}"
 
 
 def _signature(symbol: Symbol) -> str:
@@ -203,13 +263,41 @@ def _signature(symbol: Symbol) -> str:
     return signature if not symbol.container or symbol.container in signature else f"{signature}  [{symbol.container}]"
 
 
-def _where(symbol: Symbol) -> str:
+def _where(symbol: Symbol, asked: str) -> str:
     place = f"{symbol.path}:{symbol.start_line}-{symbol.end_line}"
-    return f"{symbol.kind} {symbol.qualified_name} · {symbol.language} · {place}\n  {symbol.signature or symbol.name}"
+    signature = f"\n  {symbol.signature}" if symbol.signature and symbol.kind is not SymbolKind.HEADING else ""
+    owner = re.split(r"\.|::|#|->", asked.removesuffix("()"))[-2:-1]
+    around = [*symbol.container.split("."), *re.split(r"[/.]", symbol.path)]
+    inherited = f" · {owner[0]} inherits it" if owner and owner[0] and owner[0] not in around else ""
+    return f"{symbol.kind} {symbol.qualified_name} · {symbol.language} · {place}{inherited}{signature}"
 
 
-def _indented(text: str) -> list[str]:
-    return [f"  {line}" for line in text.splitlines()]
+_SCOPES = frozenset({SymbolKind.HEADING, SymbolKind.MODULE, SymbolKind.NAMESPACE})
+_LINES_OF_A_TYPE = 60  # a longer one with members is shown by its members
+
+
+def _docs(found: symbols.Definition) -> list[str]:
+    """The documentation, unless it is to be read in the source anyway."""
+    doc = found.symbol.doc.strip()
+    first = doc.partition("\n")[0].strip()
+    in_source = len(found.source) <= _LINES_OF_A_TYPE and any(first in line for line in found.source[:30])
+    return (
+        []
+        if in_source or found.symbol.kind is SymbolKind.HEADING
+        else [f"  {line}".rstrip() for line in doc.splitlines()]
+    )
+
+
+def _members(found: symbols.Definition) -> list[str]:
+    rows = []
+    for member in found.members if found.symbol.kind in symbols.TYPES | _SCOPES else ():
+        where = f"{member.start_line}" if member.path == found.symbol.path else f"{member.path}:{member.start_line}"
+        rows.append(f"  {where}: {shorten(member.signature, 140) or member.name}")
+    return rows
+
+
+def _also(others: list[Symbol], best: symbols.Definition) -> list[str]:
+    return [f"  {s.kind} {_signature(s)}  {s.path}:{s.start_line}" for s in others if s not in best.members]
 
 
 def _base(name: str, known: Symbol | None) -> str:
@@ -224,33 +312,54 @@ def _numbered(found: symbols.Definition) -> list[str]:
 def _users_head(indexed: IndexedCommit, found: graph.Users) -> str:
     symbol = found.symbol
     counts = sorted(found.by_role.items(), key=lambda item: role_order(item[0]))
-    total = sum(found.by_role.values())
-    roles = ", ".join(f"{count} in {_ROLE_WORDS.get(role, role)}" for role, count in counts)
-    sure = "no other definition has this name" if not found.homonyms else _homonyms(found)
-    how = f"{total:,} uses of the name '{symbol.name}'{f': {roles}' if roles else ''}. Resolved by name; {sure}."
-    return f"{head(indexed)}\n{_signature(symbol)}  {symbol.path}:{symbol.start_line}\n{how}"
+    roles = ", ".join(f"{count:,} in {_ROLE_WORDS.get(role, role)}" for role, count in counts)
+    uses = f"{found.total:,} lines in {found.files:,} files use the name{f' ({roles})' if roles else ''}."
+    if found.others:
+        uses += f" Left out, of other languages: {', '.join(f'{n:,} {name}' for name, n in found.others.items())}."
+    return f"{head(indexed)}\n{_signature(symbol)}  {symbol.path}:{symbol.start_line}\n{uses} {_homonyms(found)}"
 
 
 def _homonyms(found: graph.Users) -> str:
+    if not found.homonyms:
+        return "No other definition has it."
     places = ", ".join(f"{s.qualified_name} {s.path}:{s.start_line}" for s in found.homonyms[:3])
     more = f" and {len(found.homonyms) - 3} more" if len(found.homonyms) > 3 else ""
-    return f"{len(found.homonyms)} other definitions have it too ({places}{more})"
+    return f"By name only: some may mean {places}{more}."
 
 
-def _users(found: graph.Users) -> list[str]:
+def _users(found: graph.Users) -> list[_Row]:
     rows = []
     for use in found.uses:
-        where = use.occurrence
-        kind = "" if where.kind is ReferenceKind.NAME else f" {where.kind}"
-        inside = f" in {use.inside.qualified_name}" if use.inside and use.inside.kind is not SymbolKind.HEADING else ""
-        rows.append((where.path, f"{where.line}: {cut(use.text, 200)}  [{kind.strip() or 'mention'}{inside}]"))
-    return _grouped(rows)
+        kind = "mention" if use.occurrence.kind is ReferenceKind.NAME else use.occurrence.kind
+        is_code = use.inside and use.inside.kind is not SymbolKind.HEADING
+        inside = f" in {use.inside.qualified_name}" if use.inside and is_code else ""
+        rows.append((use.occurrence.path, f"{use.occurrence.line}: {cut(use.text, 200)}  [{kind}{inside}]"))
+    return rows
 
 
-def _used(used: graph.Used) -> str:
-    lines = ", ".join(map(str, used.lines[:5])) + ("…" if len(used.lines) > 5 else "")
-    if not used.definitions:
-        return f"{used.name} [{used.kind}, line {lines}] from outside, or local"
-    best = used.definitions[0]
-    others = f" and {len(used.definitions) - 1} more of the name" if len(used.definitions) > 1 else ""
-    return f"{used.name} [{used.kind}, line {lines}] → {best.qualified_name} {best.path}:{best.start_line}{others}"
+def _used_head(indexed: IndexedCommit, user: Symbol, names: list[graph.Used]) -> str:
+    known = sum(bool(name.definitions) for name in names)
+    place = f"{_signature(user)}  {user.path}:{user.start_line}"
+    return f"{head(indexed)}\n{place}\nIt uses {len(names)} names; {known} of them are defined here (by name)."
+
+
+def _used(names: list[graph.Used]) -> list[_Row]:
+    """Each name that is defined here with its place; the others in few rows, and plain names last."""
+    rows = []
+    for name in (name for name in names if name.definitions):
+        best, *others = name.definitions
+        more = f" or {len(others)} more of the name" if others else ""
+        what = f"{best.kind} {best.qualified_name} {best.path}:{best.start_line}{more}"
+        rows.append(("Defined here", f"{name.name} [{_kind_and_lines(name)}] → {what}"))
+    outside = [name for name in names if not name.definitions and name.kind is not ReferenceKind.NAME]
+    rows += [("From outside, or local", f"{name.name} [{_kind_and_lines(name)}]") for name in outside]
+    plain = [name.name for name in names if not name.definitions and name.kind is ReferenceKind.NAME]
+    if plain:
+        rows.append(("Only mentioned", shorten(", ".join(plain), 400)))
+    return rows
+
+
+def _kind_and_lines(name: graph.Used) -> str:
+    lines = ", ".join(map(str, name.lines[:5])) + (", …" if len(name.lines) > 5 else "")
+    kind = "mention" if name.kind is ReferenceKind.NAME else name.kind
+    return f"{kind}, line {lines}" if len(name.lines) == 1 else f"{kind}, lines {lines}"
