@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -115,6 +116,13 @@ def inspector() -> Path:
         except subprocess.CalledProcessError as error:
             cannot_run(f"npm cannot install the MCP Inspector: {error.stderr.strip()}")
     return INSPECTOR
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for_info(address: str) -> None:
