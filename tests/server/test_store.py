@@ -231,10 +231,35 @@ def test_what_depends_on_more_than_the_content_is_not_known_by_it(index: Path) -
 # Versions and damage.
 
 
-def test_an_index_of_another_version_is_made_anew(index: Path) -> None:
+def test_an_index_of_another_format_is_made_anew(index: Path) -> None:
     _add(index, 1, {"a.py": "a"})
-    with Writer(index, 2) as writer:
+    with sqlite3.connect(index) as db:
+        db.execute("UPDATE meta SET value = '0'")
+    db.close()
+    assert _held(index) == ()
+    with Writer(index, 1) as writer:
         assert not writer.has_commit(_commit(1).oid)
+
+
+def test_facts_of_an_older_parser_answer_until_the_commit_is_whole_again(index: Path) -> None:
+    _add(index, 1, {"a.py": "text"}, "", facts=FACTS)
+    _add(index, 1, {"a.py": "text"}, "v1.0", facts=FACTS)
+    [before] = _held(index)
+    with Writer(index, 2) as writer:
+        assert not writer.has_commit(before.commit.oid)
+        assert writer.files_known() == {}
+        assert writer.blob_of(b"text".hex().ljust(40, "0"), "python") is None
+        number = writer.add_blobs([NewBlob(b"text".hex().ljust(40, "0"), "python", "text", NO_FACTS, None)])[0]
+        with Reader(before) as reader:
+            assert len(reader.symbols_in("a.py")) == 2
+        file = NewFile("a.py", b"text".hex().ljust(40, "0"), number, 4, FileRole.SOURCE, None)
+        writer.add_commit(before.commit, "", [file], 3)
+        assert writer.has_commit(before.commit.oid)
+    [after] = _held(index)
+    assert sorted(after.refs) == ["", "v1.0"]
+    with Reader(after) as reader:
+        assert reader.symbols_in("a.py") == []
+        assert len(reader.blobs_with("text") or ()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 5000])

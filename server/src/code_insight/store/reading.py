@@ -70,7 +70,7 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
     if not index.exists():
         return ()
     with storage_errors("read"):
-        if version_of(index).partition(".")[0] != str(FORMAT_VERSION):
+        if version_of(index) != str(FORMAT_VERSION):
             return ()
     with storage_errors("read"), _connected(index) as db:
         rows = db.execute(

@@ -17,7 +17,8 @@ from code_insight.model import ReferenceKind
 
 # What is on disk; another number means another file, made anew.
 # 1  2026-11: the first.
-FORMAT_VERSION = 1
+# 2  2026-11: facts of an older parser stay beside the new ones, and answer, until a commit is whole again.
+FORMAT_VERSION = 2
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
@@ -37,7 +38,7 @@ CREATE TABLE blob (
   text BLOB NOT NULL,
   skip_reason TEXT,
   error_lines TEXT NOT NULL,
-  UNIQUE (oid, language)
+  UNIQUE (oid, language, facts_version)
 );
 CREATE VIRTUAL TABLE text_index USING fts5(text, tokenize = 'trigram', detail = none, content = '');
 
@@ -121,7 +122,7 @@ def storage_errors(doing: str) -> Iterator[None]:
 
 
 def version_of(path: Path) -> str:
-    """ "<format>.<facts>" as the file says, "" when it is not an index, or damaged.
+    """The format of an index file, "" when it is not an index, or damaged.
 
     Raises sqlite3.Error when it cannot be told now: the file is locked, or there are no rights, memory or space.
     """

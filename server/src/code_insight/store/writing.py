@@ -61,7 +61,7 @@ class Writer:
         self._facts_version = facts_version
         self._names: dict[str, int] = {}
         with storage_errors("opened"):
-            self._db = _open(path, facts_version)
+            self._db = _open(path)
 
     def __enter__(self) -> Self:
         return self
@@ -76,9 +76,9 @@ class Writer:
 
     def blob_of(self, oid: str, language: str) -> tuple[int, SkipReason | None] | None:
         """The number of a blob whose facts are known, and why its symbols are missing if they are."""
-        query = "SELECT blob, skip_reason FROM blob WHERE oid = ? AND language = ?"
+        query = "SELECT blob, skip_reason FROM blob WHERE oid = ? AND language = ? AND facts_version = ?"
         with storage_errors("read"):
-            row = self._db.execute(query, (oid, language)).fetchone()
+            row = self._db.execute(query, (oid, language, self._facts_version)).fetchone()
         return (int(row[0]), SkipReason(row[1]) if row[1] else None) if row else None
 
     def files_known(self) -> dict[tuple[str, str], NewFile]:
@@ -87,11 +87,12 @@ class Writer:
         Without those that were skipped for more than their content: for a mode, or for a limit that may have changed.
         """
         query = (
-            "SELECT DISTINCT path, oid, blob, size_bytes, role, skip_reason FROM file"
-            " WHERE blob > 0 OR skip_reason IN ('binary', 'undecodable', 'minified', 'lfs_pointer')"
+            "SELECT DISTINCT path, file.oid, blob, file.size_bytes, role, file.skip_reason FROM file"
+            " JOIN commit_ USING (commit_) WHERE facts_version = ?"
+            " AND (blob > 0 OR skip_reason IN ('binary', 'undecodable', 'minified', 'lfs_pointer'))"
         )
         with storage_errors("read"):
-            return {(row[0], row[1]): _known_file(*row) for row in self._db.execute(query)}
+            return {(row[0], row[1]): _known_file(*row) for row in self._db.execute(query, (self._facts_version,))}
 
     def add_blobs(self, blobs: Sequence[NewBlob]) -> list[int]:
         """The numbers of the blobs, whose facts are in the index now; nobody sees them before a commit names them."""
@@ -148,15 +149,21 @@ class Writer:
         """The commit is visible, whole; all but the `keep` newest are gone with the blobs that only they had."""
         now = int(time.time())
         with storage_errors("written"), self._transaction():
-            row = self._db.execute("SELECT commit_ FROM commit_ WHERE oid = ?", (commit.oid,)).fetchone()
-            number = int(row[0]) if row else self._insert_commit(commit, files, now)
+            row = self._db.execute("SELECT commit_, facts_version FROM commit_ WHERE oid = ?", (commit.oid,)).fetchone()
+            number, facts_version = map(int, row or (0, 0))
+            if facts_version != self._facts_version:
+                number = self._insert_commit(number, commit, files, now)
             self._db.execute("INSERT OR REPLACE INTO ref VALUES (?, ?, ?)", (ref, number, now))
             self._forget_all_but(number, keep)
 
-    def _insert_commit(self, commit: Commit, files: Iterable[NewFile], now: int) -> int:
+    def _insert_commit(self, older: int, commit: Commit, files: Iterable[NewFile], now: int) -> int:
+        """The number of the commit, which replaces itself with facts of an older version where `older` is not 0."""
+        for table in ("commit_", "file", "central"):
+            self._db.execute(f"DELETE FROM {table} WHERE commit_ = ?", (older,))  # noqa: S608
         cursor = self._db.execute(
-            "INSERT INTO commit_ (oid, tree, time, subject, facts_version, indexed_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (commit.oid, commit.tree, commit.time, commit.subject, self._facts_version, now),
+            "INSERT INTO commit_ (commit_, oid, tree, time, subject, facts_version, indexed_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (older or None, commit.oid, commit.tree, commit.time, commit.subject, self._facts_version, now),
         )
         number = cursor.lastrowid or 0
         self._db.executemany(
@@ -171,9 +178,10 @@ class Writer:
             yield commit, place, blob, position, users
 
     def has_commit(self, oid: str) -> bool:
-        """Whether this commit is in the index, whole."""
+        """Whether this commit is in the index, whole, with the facts of this version."""
+        query = "SELECT 1 FROM commit_ WHERE oid = ? AND facts_version = ?"
         with storage_errors("read"):
-            return self._db.execute("SELECT 1 FROM commit_ WHERE oid = ?", (oid,)).fetchone() is not None
+            return self._db.execute(query, (oid, self._facts_version)).fetchone() is not None
 
     def _forget_all_but(self, added: int, keep: int) -> None:
         """Kept are, in this order: the commit just added, that of the default branch, those of other refs, others."""
@@ -206,9 +214,9 @@ class Writer:
         self._db.execute("COMMIT")
 
 
-def _open(path: Path, facts_version: int) -> sqlite3.Connection:
-    """The file's write connection; a file of another version, or none that SQLite can read, is made anew."""
-    version = f"{FORMAT_VERSION}.{facts_version}"
+def _open(path: Path) -> sqlite3.Connection:
+    """The file's write connection; a file of another format, or none that SQLite can read, is made anew."""
+    version = str(FORMAT_VERSION)
     if path.exists() and version_of(path) != version:
         discard(path)
     db = connect_to_write(path)
