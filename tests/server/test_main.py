@@ -153,8 +153,15 @@ def test_a_repository_that_cannot_be_indexed_is_said_and_the_server_lives(tmp_pa
         assert server.info()[0] == 200
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("when", ["starting", "ready", "indexing"])
+@pytest.mark.parametrize(
+    ("by", "when"),
+    [
+        (signal.SIGTERM, "starting"),
+        (signal.SIGTERM, "ready"),
+        (signal.SIGINT, "ready"),
+        (signal.SIGTERM, "indexing"),
+    ],
+)
 def test_a_signal_ends_a_server_well(tmp_path: Path, host: GitHost, by: signal.Signals, when: str) -> None:
     hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
     wanted = {"REPOSITORIES": host.url("hang/repository")} if when == "indexing" else {}
@@ -235,11 +242,13 @@ def test_index_says_why_it_cannot(tmp_path: Path, url: str, problem: str) -> Non
     assert "Traceback" not in ran.stderr
 
 
-@pytest.fixture
-def asked(tmp_path: Path, repository: Repository) -> Path:
-    """A folder whose data holds the repository `flask`."""
-    assert _run(tmp_path, "index", str(repository.folder)).returncode == 0
-    return tmp_path
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose data holds the repository `flask`; nobody changes it."""
+    folder = tmp_path_factory.mktemp("asked")
+    Repository(folder / "flask").commit({"src/app.py": "class Flask:\n    def route(self):\n        pass\n"})
+    assert _run(folder, "index", str(folder / "flask")).returncode == 0
+    return folder
 
 
 def test_ask_prints_the_answer_an_agent_would_see(asked: Path) -> None:
