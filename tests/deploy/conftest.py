@@ -11,18 +11,7 @@ import pytest
 from code_insight_deploy import images
 from code_insight_deploy.errors import NoBase, NoEngine
 
-from tests.deploy.places import Repository, cannot_run
-
-TINY_DOCKERFILE = """\
-ARG BASE
-FROM ${BASE}
-COPY server/server.py /server.py
-STOPSIGNAL SIGTERM
-CMD ["python", "/server.py"]
-ARG SOURCE_TREE
-ENV TREE=${SOURCE_TREE}
-LABEL code-insight.tree="${SOURCE_TREE}"
-"""
+from tests.deploy.places import TINY_DOCKERFILE, Repository, cannot_run
 
 
 @pytest.fixture

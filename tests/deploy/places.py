@@ -20,6 +20,17 @@ GIT_ENVIRONMENT = {
     "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
 }
 
+TINY_DOCKERFILE = """\
+ARG BASE
+FROM ${BASE}
+COPY server/server.py /server.py
+STOPSIGNAL SIGTERM
+CMD ["python", "/server.py"]
+ARG SOURCE_TREE
+ENV TREE=${SOURCE_TREE}
+LABEL code-insight.tree="${SOURCE_TREE}"
+"""
+
 
 class Repository:
     """A git repository in a folder of its own."""

@@ -3,7 +3,7 @@
 import docker
 import pytest
 from code_insight_deploy import images, source
-from code_insight_deploy.errors import BuildFailed, NoBase, NoEngine
+from code_insight_deploy.errors import BuildFailed, NoBase, NoEngine, NotReproducible
 from code_insight_deploy.proofs import BuiltImage
 
 from tests.deploy.places import Repository
@@ -79,6 +79,25 @@ def test_an_image_that_does_not_say_its_tree_is_no_proof(
     built_images.add(f"code-insight:{commit[:12]}")
     with pytest.raises(BuildFailed, match="label"):
         build(engine, tiny, base, [])
+
+
+def test_two_builds_of_a_tree_are_the_same_image(
+    engine: docker.DockerClient, tiny: Repository, base: str, built_images: set[str]
+) -> None:
+    tree = source.source_tree(tiny.folder)
+    built = images.build_twice(engine, tiny.folder, tree, base, print)
+    built_images.add(built.reference)
+    assert built.tree == tree.tree
+
+
+def test_an_image_that_comes_out_differently_is_refused(
+    engine: docker.DockerClient, tiny: Repository, base: str, built_images: set[str]
+) -> None:
+    random = "RUN python -c \"import uuid; open('/random', 'w').write(str(uuid.uuid4()))\""
+    tiny.write("Dockerfile", TINY_DOCKERFILE.replace("COPY", f"{random}\nCOPY"))
+    built_images.add(f"code-insight:{tiny.commit()[:12]}")
+    with pytest.raises(NotReproducible, match="layers 2 differ"):
+        images.build_twice(engine, tiny.folder, source.source_tree(tiny.folder), base, print)
 
 
 def test_a_base_that_cannot_be_had_is_refused_with_the_way_out(engine: docker.DockerClient, tiny: Repository) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,16 @@ def test_the_archive_is_the_tree_and_not_the_folder(repository: Repository) -> N
         member = files.extractfile("README.md")
         assert member is not None
         assert member.read() == b"# a\n"
+
+
+def test_the_archive_is_the_same_bytes_in_another_clone_at_another_time(repository: Repository, tmp_path: Path) -> None:
+    repository.write("a" * 90 + "/" + "b" * 90 + ".py", "long = 1\n")
+    repository.commit("a path too long for the oldest tar")
+    repository.git("clone", "--quiet", ".", str(tmp_path / "clone"))
+    found = source.source_tree(repository.folder)
+    first = source.archive(repository.folder, found)
+    time.sleep(1.1)  # git archive writes whole seconds
+    assert source.archive(tmp_path / "clone", found) == first
 
 
 def test_git_variables_of_a_hook_do_not_point_elsewhere(

@@ -39,16 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> BuiltImage | Smoked:
     folder, base = options.folder, options.base
     if options.command == "build":
-        return build(folder, base, allow_dirty=options.allow_dirty)
+        return build(folder, base, allow_dirty=options.allow_dirty, twice=options.check_reproducible)
     return smoke(folder, base, options.config, allow_dirty=options.allow_dirty)
 
 
-def build(folder: Path, base: str, *, allow_dirty: bool) -> BuiltImage:
-    """Build the tree of `folder` on the image `base`."""
+def build(folder: Path, base: str, *, allow_dirty: bool, twice: bool = False) -> BuiltImage:
+    """Build the tree of `folder` on the image `base`; `twice` and cold, to see whether it comes out the same."""
     tree = source.source_tree(folder, allow_dirty=allow_dirty)
     _say(f"tree {tree.tree} of commit {tree.commit}{', with changes that no commit holds' if tree.dirty else ''}")
     with images.engine() as engine:
-        return images.build(engine, folder, tree, base, _say)
+        return (images.build_twice if twice else images.build)(engine, folder, tree, base, _say)
 
 
 def smoke(folder: Path, base: str, config: str, *, allow_dirty: bool) -> Smoked:
@@ -74,9 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--allow-dirty", action="store_true", help="build what no commit holds, and tag it as dirty")
     common.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("build", parents=[common], help="build the image of this tree, or find it")
-    smoking_parser = commands.add_parser("smoke", parents=[common], help="build, then run it as a Fly machine would")
-    smoking_parser.add_argument(
+    building = commands.add_parser("build", parents=[common], help="build the image of this tree, or find it")
+    building.add_argument(
+        "--check-reproducible", action="store_true", help="build twice from nothing, and fail if the images differ"
+    )
+    running = commands.add_parser("smoke", parents=[common], help="build, then run it as a Fly machine would")
+    running.add_argument(
         "--config", default=DEFAULT_CONFIG, help=f"the app's file in the repository (default: {DEFAULT_CONFIG})"
     )
     return parser

@@ -57,6 +57,10 @@ class BuildFailed(DeployError):
     exit_code = NOT_BUILT
 
 
+class NotReproducible(BuildFailed):
+    """Two builds of one tree are not the same image."""
+
+
 class SmokeFailed(DeployError):
     """The image was built, and does not do what it should when it runs."""
 

@@ -23,7 +23,7 @@ from docker.models.images import Image
 
 from code_insight_deploy.apps import App
 from code_insight_deploy.buildlog import BuildLog
-from code_insight_deploy.errors import BuildFailed, NoBase, NoEngine
+from code_insight_deploy.errors import BuildFailed, NoBase, NoEngine, NotReproducible
 from code_insight_deploy.proofs import BuiltImage, SourceTree
 from code_insight_deploy.source import archive
 
@@ -80,6 +80,20 @@ def build(
     say(f"git archive {source.tree} | {shlex.join(build_command(reference, arguments))}")
     _post_build(client, context, reference, arguments, {BASE_LABEL: base_is}, say, cold=cold)
     return _built(client.images.get(reference), reference, source)
+
+
+def build_twice(client: docker.DockerClient, folder: Path, source: SourceTree, base: str, say: Say) -> BuiltImage:
+    """The image that two cold builds of `source` both came to. Raises NotReproducible, with the layers, otherwise."""
+    first, second = (build(client, folder, source, base, say, cold=True) for _ in range(2))
+    if first.image_id == second.image_id:
+        return second
+    layers = [client.images.get(built.image_id).attrs["RootFS"]["Layers"] for built in (first, second)]
+    differing = [str(n) for n, (one, other) in enumerate(zip(*layers, strict=True), start=1) if one != other]
+    what = f"layers {', '.join(differing)} differ" if differing else "the same layers under other settings"
+    raise NotReproducible(
+        f"two builds of the tree {source.tree} came to {first.image_id} and {second.image_id}: {what}",
+        "Look for times, random names or orders of folders in what those steps of the Dockerfile write.",
+    )
 
 
 def build_command(reference: str, arguments: dict[str, str]) -> list[str]:

@@ -4,9 +4,11 @@ The tree is read through an index of its own, so that what the developer has sta
 from the tree and never from the folder: what git does not know cannot get into it.
 """
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -37,9 +39,19 @@ def top_folder(folder: Path) -> Path:
 
 
 def archive(folder: Path, source: SourceTree) -> bytes:
-    """All files of `source` as a tar, in git's order."""
+    """All files of `source` as a tar, in git's order: the same bytes wherever and whenever it is made."""
     command = ["git", "archive", "--format=tar", source.tree]
-    return subprocess.run(command, cwd=top_folder(folder), env=_environment(), capture_output=True, check=True).stdout
+    made = subprocess.run(command, cwd=top_folder(folder), env=_environment(), capture_output=True, check=True).stdout
+    timeless = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(made)) as files,
+        # Not PAX: a context that begins with such a header is taken for a Dockerfile by BuildKit.
+        tarfile.open(fileobj=timeless, mode="w", format=tarfile.GNU_FORMAT) as copies,
+    ):
+        for member in files:
+            member.mtime = 0  # git archive writes the time of day for a tree, and has no option for it before 2.46
+            copies.addfile(member, files.extractfile(member) if member.isreg() else None)
+    return timeless.getvalue()
 
 
 def _tree_of_folder(top: Path) -> str:
