@@ -183,7 +183,9 @@ def secret(tmp_path: Path) -> Repository:
     return made
 
 
-@pytest.mark.parametrize("way", ["link", "linked .git", ".git file", "linked objects", "dots", "common folder"])
+@pytest.mark.parametrize(
+    "way", ["link", "linked .git", ".git file", "linked objects", "dots", "common folder", "alternates"]
+)
 def test_no_way_leads_out_of_the_allowed_folder(tmp_path: Path, secret: Repository, way: str) -> None:
     allowed = tmp_path / "allowed"
     folder = allowed / "way"
@@ -200,6 +202,10 @@ def test_no_way_leads_out_of_the_allowed_folder(tmp_path: Path, secret: Reposito
             (inside.git_dir / "refs/heads/main").write_text(secret.git("rev-parse", "HEAD") + "\n")
             (inside.git_dir / "objects").rename(allowed / "objects")
             (inside.git_dir / "objects").symlink_to(secret.git_dir / "objects")
+        case "alternates":
+            inside = Repository(folder)
+            (inside.git_dir / "refs/heads/main").write_text(secret.git("rev-parse", "HEAD") + "\n")
+            (inside.git_dir / "objects/info/alternates").write_text(f"{secret.git_dir}/objects\n")
         case "dots":
             folder = allowed / ".." / "secret"
         case "common folder":

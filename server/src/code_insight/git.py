@@ -100,10 +100,21 @@ def git_dir_of(folder: Path) -> Path:
 
 
 def places(git_dir: Path, limits: GitLimits) -> list[Path]:
-    """The folders that a repository is read from, links resolved: a file named .git, or a link, may lead anywhere."""
+    """The folders that a repository is read from, links resolved.
+
+    A file named .git, a link, or a list of alternates may lead anywhere.
+    """
     arguments = ["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", "--git-path", "objects"]
     output = _run(arguments, git_dir=git_dir, limits=limits)
-    return [Path(os.fsdecode(line)).resolve() for line in output.splitlines()]
+    found = [Path(os.fsdecode(line)).resolve() for line in output.splitlines()]
+    for place in found:  # grows: alternates may have alternates
+        with contextlib.suppress(OSError):
+            for line in (place / "info" / "alternates").read_bytes().splitlines():
+                if line and not line.startswith(b"#"):
+                    # What git would take out of quotes is not worth a parser: it counts as elsewhere.
+                    other = Path("/") if line.startswith(b'"') else (place / os.fsdecode(line)).resolve()
+                    found += [other] if other not in found else []
+    return found
 
 
 def create_bare(git_dir: Path, limits: GitLimits) -> None:
