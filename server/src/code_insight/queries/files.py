@@ -58,6 +58,8 @@ def file_at(reader: Reader, path: str) -> SourceFile:
     """The file with text at a path; raises NotFound with the nearest paths, InvalidArgument when it was skipped."""
     wanted = normal_path(path)
     file = reader.file(wanted)
+    if file is None and any(known.path.startswith(f"{wanted}/") for known in reader.files()):
+        raise InvalidArgument(f"{wanted} is a folder.", "Ask outline for it, or overview with path=.")
     if file is None:
         raise unknown_path(reader, wanted)
     if not file.blob:

@@ -12,11 +12,11 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from code_insight.errors import InvalidArgument, RegexInvalid
+from code_insight.errors import InvalidArgument, NotFound, RegexInvalid
 from code_insight.languages import LANGUAGES
 from code_insight.model import SourceFile, Symbol
 from code_insight.queries import place_order
-from code_insight.queries.files import normal_path, text_lines
+from code_insight.queries.files import normal_path, text_lines, unknown_path
 from code_insight.queries.nearest import nearest
 from code_insight.queries.symbols import matching, rank
 from code_insight.queries.words import Passage, passages, words_of
@@ -103,12 +103,14 @@ def search(
     """What matches `query` in one commit.
 
     AUTO looks for paths, names and the text as it stands; where there is none, for the passages that have most of its
-    words, or for names that are like it. Raises InvalidArgument, RegexInvalid.
+    words, or for names that are like it. Raises InvalidArgument, RegexInvalid, NotFound for a path or language that the
+    commit does not have.
     """
     if not query.strip() or len(query) > _PATTERN_CHARACTERS:
         raise InvalidArgument("A query has 1 to 1,000 characters.", "Give a word, a line of code or a pattern.")
     limits = limits or SearchLimits()
     with Reader(indexed) as reader:
+        _check(reader, where)
         if kind is SearchKind.REGEX:
             return _by_pattern(reader, query, where, limits)
         if kind is SearchKind.SYMBOL:
@@ -116,6 +118,16 @@ def search(
         if kind is SearchKind.TEXT:
             return _text(reader, query.strip("\n"), where, limits, ())
         return _auto(reader, query.strip(), where, limits)
+
+
+def _check(reader: Reader, where: Filter) -> None:
+    """Raises NotFound, with what there is, when no file can be meant."""
+    if where.language:
+        known = [name for name, _, _ in reader.languages() if name]
+        if where.language not in known:
+            raise NotFound(f"No file here is written in '{where.language}'.", f"Languages: {', '.join(known[:20])}.")
+    if where.path and not any(where.admits(file.path, file.language) for file in reader.files()):
+        raise unknown_path(reader, normal_path(where.path))
 
 
 def symbols_at(indexed: IndexedCommit, lines: Iterable[Line]) -> dict[tuple[str, int], tuple[Symbol | None, bool]]:

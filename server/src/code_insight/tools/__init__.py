@@ -70,8 +70,7 @@ def _add(
     annotations: ToolAnnotations,
     limiter: anyio.CapacityLimiter,
 ) -> None:
-    named = annotations.model_copy(update={"title": title})
-    server.tool(_answering(method, limiter), output_schema=None, annotations=named)
+    server.tool(_answering(method, limiter), title=title, output_schema=None, annotations=annotations)
 
 
 def _answering(method: Callable[..., Any], limiter: anyio.CapacityLimiter) -> Callable[..., Awaitable[ToolResult]]:
@@ -118,5 +117,13 @@ def _sentences(error: ValidationError) -> str:
     cause = error.__cause__
     if not isinstance(cause, PydanticValidationError):
         return "The arguments do not fit the tool's schema."
-    found = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}." for e in cause.errors(include_url=False)[:5]]
+    found = [_sentence(e["type"], ".".join(map(str, e["loc"])), e["msg"]) for e in cause.errors(include_url=False)[:5]]
     return " ".join(found)
+
+
+def _sentence(kind: str, argument: str, message: str) -> str:
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"There is no argument '{argument[:80]}'; the tool's schema names those that there are."
+    if kind in ("missing", "missing_argument"):
+        return f"The argument '{argument}' is missing."
+    return f"{argument[:80] or 'The arguments'}: {message[:1].lower()}{message[1:]}."

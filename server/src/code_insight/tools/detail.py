@@ -32,7 +32,7 @@ class Detail:
 
     def search(
         self,
-        query: Annotated[str, Field(description="text, RE2 pattern or name", min_length=1, max_length=1000)],
+        query: Annotated[str, Field(description="name, path, text, question; RE2", min_length=1, max_length=1000)],
         repository: Annotated[str, Field(description="all repositories when empty", max_length=600)] = "",
         kind: Literal["auto", "text", "regex", "symbol"] = "auto",
         path: Annotated[str, Field(description='folder, file or pattern such as "*.py"', max_length=1024)] = "",
@@ -40,16 +40,15 @@ class Detail:
         cursor: Cursor = "",
         budget_tokens: Budget = 2_000,
     ) -> Answer:
-        """Where something occurs: definitions first, then source, tests, the rest.
+        """Where something occurs, best first: what is defined under that name, then source, tests, the rest.
 
-        auto finds names and text (all words, when the text as it stands is nowhere). For the users of one symbol ask
-        references.
+        auto takes a name, a path, text as it stands, or a question in words. For the users of a symbol ask references.
         """
         commits = [self.catalog.find(repository)] if repository else self.catalog.newest()
         if not commits:
             raise NotFound("This server holds no repository yet.", "Add one with add_repository.")
         where = search.Filter(path, language.lower())
-        found = [(commit, search.search(commit, query, search.SearchKind(kind), where)) for commit in commits]
+        found = list(_found(commits, query, search.SearchKind(kind), where))
         hits = [(commit, hit) for commit, one in found for hit in _hits(one)]
         bound = (query, kind, path, language, *(commit.commit.oid for commit in commits))
         offset = offset_of(cursor, *bound)
@@ -59,7 +58,7 @@ class Detail:
     def outline(
         self, repository: Repository, path: Path = "", cursor: Cursor = "", budget_tokens: Budget = 2_000
     ) -> Answer:
-        """What is in a file (all symbols) or folder (outermost ones): signatures, first lines of docs, lines."""
+        """What is in a file (all symbols) or a folder (outermost ones, by file): lines, signatures, docs."""
         indexed = self.catalog.find(repository)
         outlines = symbols.outline(indexed, path)
         is_file = len(outlines) == 1 and outlines[0].file.path == normal_path(path)
@@ -74,7 +73,7 @@ class Detail:
     def symbol(
         self, repository: Repository, name: SymbolName, path: Path = "", budget_tokens: Budget = 2_000
     ) -> Answer:
-        """Where a name is defined: signature, docs, bases, derived types, members, source."""
+        """Where a name is defined, or inherited from: signature, docs, bases, derived types, members, source."""
         indexed = self.catalog.find(repository)
         found = symbols.find(indexed, name, path)
         best = symbols.definition(indexed, found[0])
@@ -105,8 +104,9 @@ class Detail:
         cursor: Cursor = "",
         budget_tokens: Budget = 2_000,
     ) -> Answer:
-        """Who uses a symbol (in), or whom it uses (out), each with its line. Matched by name: other definitions of
-        the same name are counted, so that you can tell how sure it is.
+        """Who uses a symbol (in), or whom it uses (out), line by line.
+
+        Matched by name within the language; other definitions of the name are told, so that you know how sure it is.
         """
         indexed = self.catalog.find(repository)
         bound = (symbol, direction, path, indexed.commit.oid)
@@ -118,6 +118,20 @@ class Detail:
             return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
         users = graph.users(indexed, symbol, path, offset, budget_tokens // 4)
         return _listed(_users_head(indexed, users), _users(users), offset, users.total, bound, budget_tokens, [indexed])
+
+
+def _found(
+    commits: list[IndexedCommit], query: str, kind: search.SearchKind, where: search.Filter
+) -> Iterator[tuple[IndexedCommit, search.Found]]:
+    """What each commit has; raises NotFound when none has a file that `where` admits."""
+    refused = 0
+    for commit in commits:
+        try:
+            yield commit, search.search(commit, query, kind, where)
+        except NotFound:
+            refused += 1
+            if refused == len(commits):
+                raise
 
 
 _Row = tuple[str, str]  # what stands above (a file), and the line below it; the first alone when that is ""
