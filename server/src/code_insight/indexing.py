@@ -55,8 +55,8 @@ def index_commit(
     """
     try:
         return _index_commit(git_dir, commit, ref, index, limits, git_limits, call)
-    except StorageFailed:
-        if not is_damaged(index):
+    except StorageFailed as error:
+        if not is_damaged(index, error):
             raise
         discard(index)
         return _index_commit(git_dir, commit, ref, index, limits, git_limits, call)

@@ -22,6 +22,7 @@ FORMAT_VERSION = 2
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+_NO_SENSE = (zlib.error, ValueError, KeyError)  # what reading a row raises whose bytes are not what was written
 
 REFERENCE_KINDS = tuple(ReferenceKind)  # a kind's number on disk is its position here
 
@@ -114,7 +115,7 @@ def storage_errors(doing: str) -> Iterator[None]:
     """What SQLite raises inside leaves as StorageFailed, with what was being done; so does a text that is damaged."""
     try:
         yield
-    except (sqlite3.Error, zlib.error, UnicodeDecodeError) as error:
+    except (sqlite3.Error, *_NO_SENSE) as error:
         reason = str(error)
         full = "full" in reason or "disk I/O" in reason
         step = "Free some space on the server's disk." if full else "The server's operator finds details in its log."
@@ -136,8 +137,10 @@ def version_of(path: Path) -> str:
     return str(row[0]) if row else ""
 
 
-def is_damaged(path: Path) -> bool:
-    """Whether SQLite finds a fault in the structure of the file; reads all of it."""
+def is_damaged(path: Path, seen: StorageFailed | None = None) -> bool:
+    """Whether what was seen in the file makes no sense, or SQLite, which reads all of it, finds a fault in it."""
+    if seen and isinstance(seen.__cause__, _NO_SENSE):
+        return True
     try:
         with contextlib.closing(connect_to_read(path)) as db:
             return bool(db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
