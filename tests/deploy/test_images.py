@@ -6,7 +6,7 @@ from code_insight_deploy import images, source
 from code_insight_deploy.errors import BuildFailed, NoBase, NoEngine, NotReproducible
 from code_insight_deploy.proofs import BuiltImage
 
-from tests.deploy.places import Repository
+from tests.deploy.places import TINY_DOCKERFILE, Repository
 
 
 def build(
