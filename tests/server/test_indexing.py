@@ -290,12 +290,13 @@ def test_a_cancelled_run_leaves_the_old_index_and_shortens_the_next(catalog: Cat
 # Damage.
 
 
-def test_a_flipped_bit_is_healed_by_the_next_commit(catalog: Catalog, repository: Repository) -> None:
+@pytest.mark.parametrize("wrong", [b"sourcf", b"\xffource"])
+def test_a_flipped_bit_is_healed_by_the_next_commit(catalog: Catalog, repository: Repository, wrong: bytes) -> None:
     """SQLite cannot see it: the structure is sound, a word in a row is not."""
     index = catalog.add(str(repository.folder)).indexed.index
     data = index.read_bytes()
     assert b"source" in data
-    index.write_bytes(data.replace(b"source", b"sourcf"))
+    index.write_bytes(data.replace(b"source", wrong))
     repository.commit({"more.txt": "more\n"})
     added = catalog.add(str(repository.folder))
     assert len(_read(added.indexed)) == 4

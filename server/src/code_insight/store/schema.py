@@ -131,7 +131,7 @@ def version_of(path: Path) -> str:
         with contextlib.closing(connect_to_read(path)) as db:
             row = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
     except sqlite3.Error as error:
-        if error.sqlite_errorcode & 0xFF not in _NO_INDEX:
+        if _code(error) not in _NO_INDEX:
             raise
         return ""
     return str(row[0]) if row else ""
@@ -139,13 +139,19 @@ def version_of(path: Path) -> str:
 
 def is_damaged(path: Path, seen: StorageFailed | None = None) -> bool:
     """Whether what was seen in the file makes no sense, or SQLite, which reads all of it, finds a fault in it."""
-    if seen and isinstance(seen.__cause__, _NO_SENSE):
+    cause = seen.__cause__ if seen else None
+    if isinstance(cause, _NO_SENSE) or (isinstance(cause, sqlite3.Error) and _code(cause) == sqlite3.SQLITE_CORRUPT):
         return True
     try:
         with contextlib.closing(connect_to_read(path)) as db:
             return bool(db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
     except sqlite3.Error as error:
-        return error.sqlite_errorcode & 0xFF in _NO_INDEX
+        return _code(error) in _NO_INDEX
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; Python's own errors, of a text that does not decode, count as damage."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
 
 
 def discard(path: Path) -> None:
