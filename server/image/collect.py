@@ -87,11 +87,13 @@ def main(folder: Path, environment: Path) -> None:
         root.put_with_libraries(Path(path))
     for path in sorted(environment.rglob("*.so")):
         for library in libraries_of(path):
-            root.put(library)
+            if not library.is_relative_to(environment):
+                root.put(library)
     put_loaded_by_name(root)
     for path in SETTINGS:
         root.put(Path(path))
     root.link_merged_folders()
+    write_library_cache(root)
     write_user(root)
     (root.folder / "tmp").mkdir()
     (root.folder / "tmp").chmod(0o1777)
@@ -136,6 +138,14 @@ def libraries_of(path: Path) -> list[Path]:
     if missing:
         raise SystemExit(f"{path} needs {', '.join(missing)}, which this image does not have")
     return [Path(name) for name in re.findall(r"(/\S+) \(0x", listed.stdout)]
+
+
+def write_library_cache(root: Root) -> None:
+    """Tell the loader where the libraries are; it would not look into /usr/local/lib by itself."""
+    for path in (Path("/etc/ld.so.conf"), *Path("/etc/ld.so.conf.d").glob("*.conf")):
+        root.put(path)
+    subprocess.run(["ldconfig", "-r", str(root.folder), "-X", "-i"], check=True)
+    shutil.rmtree(root.folder / "var" / "cache" / "ldconfig", ignore_errors=True)
 
 
 def write_user(root: Root) -> None:
