@@ -235,14 +235,15 @@ def _by_pattern(reader: Reader, pattern: str, where: Filter, limits: SearchLimit
 
 def literals_of(pattern: str) -> list[str]:
     """Texts of three characters or more that all which matches has; empty when that is not plain to see."""
-    if "|" in pattern:
+    if "|" in pattern or re.search(r"\\[xpPQC0-9]", pattern):  # one of several; characters in other words
         return []
     found, run, depth, at = [], "", 0, 0
     for match in _TOKEN.finditer(pattern):
         token = match[0]
         depth += {"(": 1, ")": -1}.get(token, 0)
-        is_literal = depth == 0 and token not in _OPERATORS and (len(token) == 1 or not token[1:].isalnum())
-        if is_literal and not token.startswith("["):
+        is_plain = len(token) == 1 and token not in _OPERATORS
+        is_escaped = token[0] == "\\" and not token[1:].isalnum()
+        if depth == 0 and (is_plain or is_escaped):
             run += token[-1]
         else:
             found.append(run[:-1] if token[0] in "*?{" else run)

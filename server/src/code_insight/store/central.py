@@ -120,7 +120,9 @@ def _modules(db: sqlite3.Connection, commit: int) -> set[str]:
 
 
 def _weight(name: str, kind: str, is_inner: bool, language: str, signature: str) -> float:
-    if len(name) < 3 or name.startswith(("_", "$", "#")) or signature.startswith(("static ", "private ")):
+    if len(name) < 3 or name == "main" or name.startswith(("_", "$", "#")):
+        return 0
+    if signature.startswith(("static ", "private ")):
         return 0
     if language == "go" and not name[0].isupper():
         return 0
