@@ -75,6 +75,7 @@ COMPARED = frozenset(
 NOT_COMPARED = {
     ("rust", "implementation"),  # `impl` blocks are no symbols of ours: their methods belong to the type
     ("rust", "module"),  # `mod m;` without a body is an import
+    ("csharp", "typedef"),  # `using x = y` is an import
     ("python", "namespace"),  # `import x as y` is an import
     ("javascript", "class"),  # every object literal with members is a class for ctags
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -196,6 +197,14 @@ def test_leaving_the_pool_ends_its_workers() -> None:
         next(answers)
         assert worker_processes()
     wait_until_no_worker_lives()
+
+
+def test_idle_workers_that_the_system_kills_are_replaced() -> None:
+    with ParserPool(QUICK) as pool:
+        dict(pool.parse_many(functions(3)))
+        for worker in worker_processes():
+            os.kill(worker, signal.SIGKILL)
+        assert dict(pool.parse_many(functions(3))).keys() == {"good0", "good1", "good2"}
 
 
 def test_a_pool_works_in_a_thread() -> None:

@@ -888,50 +888,66 @@ class ParserPool:
     """Worker processes that parse; a context manager. What kills a worker costs the guilty file its facts, no more."""
 
     def __init__(self, limits: ParseLimits) -> None:
-        self._limits = limits
-        self._pools: list[ProcessPool] = []
+        self.limits = limits
+        self._pools: dict[str, ProcessPool] = {}
 
     def __enter__(self) -> Self:
-        self._workers = self._new_pool(self._limits.workers)
-        self._quarantine = self._new_pool(1)  # where suspects are parsed alone; starts with the first of them
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for pool in self._pools:
+        for pool in self._pools.values():
             pool.stop()  # type: ignore[no-untyped-call]
-        for pool in self._pools:
+        for pool in self._pools.values():
             pool.join()
-
-    def _new_pool(self, workers: int) -> ProcessPool:
-        import multiprocessing
-
-        from pebble import ProcessPool
-
-        pool = ProcessPool(
-            max_workers=workers,
-            max_tasks=self._limits.batches_per_worker,
-            initializer=_limit_worker,
-            initargs=(self._limits.memory_bytes,),
-            context=multiprocessing.get_context("spawn"),
-        )
-        self._pools.append(pool)
-        return pool
 
     def parse_many(self, items: Iterable[tuple[Key, str, bytes]]) -> Iterator[tuple[Key, Facts | SkipReason]]:
         """The facts of each (key, language name, text), or why there are none, as they become known.
 
         Closing the iterator ends the work on what was not answered yet.
         """
-        return _Run(self._limits, self._workers, self._quarantine).results(items)
+        return _Run(self).results(items)
+
+    def workers(self) -> ProcessPool:
+        """The processes that parse batches; they start when they are first needed."""
+        return self._pool("workers", self.limits.workers)
+
+    def quarantine(self) -> ProcessPool:
+        """One process, where suspects are parsed alone."""
+        return self._pool("quarantine", 1)
+
+    def _pool(self, role: str, workers: int) -> ProcessPool:
+        """The pool of this role; a new one when the system has killed an idle worker, which pebble does not survive."""
+        pool = self._pools.get(role)
+        if pool is not None and not pool.active:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
+            pool = None
+        if pool is None:
+            pool = self._pools[role] = _new_pool(self.limits, workers)
+        return pool
+
+
+def _new_pool(limits: ParseLimits, workers: int) -> ProcessPool:
+    import multiprocessing
+
+    from pebble import ProcessPool
+
+    return ProcessPool(
+        max_workers=workers,
+        max_tasks=limits.batches_per_worker,
+        initializer=_limit_worker,
+        initargs=(limits.memory_bytes,),
+        context=multiprocessing.get_context("spawn"),
+    )
 
 
 class _Run:
     """One call of `parse_many`."""
 
-    def __init__(self, limits: ParseLimits, workers: ProcessPool, quarantine: ProcessPool) -> None:
-        self._limits, self._workers, self._quarantine = limits, workers, quarantine
+    def __init__(self, pool: ParserPool) -> None:
+        self._pool, self._limits = pool, pool.limits
         self._failures: Counter[str] = Counter()
         self._in_flight: dict[Future[list[Facts | SkipReason]], list[_Item]] = {}
 
@@ -952,7 +968,7 @@ class _Run:
         """Whether there is anything to wait for, after as much as allowed was handed out."""
         flying = sum(len(item.text) for batch in self._in_flight.values() for item in batch)
         while flying < self._limits.bytes_in_flight and (batch := next(batches, None)) is not None:
-            self._in_flight[self._schedule(self._workers, batch)] = batch
+            self._in_flight[self._schedule(self._pool.workers(), batch)] = batch
             flying += sum(len(item.text) for item in batch)
         return bool(self._in_flight)
 
@@ -980,11 +996,16 @@ class _Run:
     def _settle(
         self, future: Future[list[Facts | SkipReason]], batch: list[_Item]
     ) -> Iterator[tuple[Any, Facts | SkipReason]]:
+        from concurrent.futures.process import BrokenProcessPool
+
         from pebble import ProcessExpired
 
         try:
             results = future.result()
-        except (TimeoutError, ProcessExpired):
+        except (TimeoutError, ProcessExpired, BrokenProcessPool) as error:
+            if isinstance(error, TimeoutError) and len(batch) == 1:
+                yield batch[0].key, self._counted(batch[0].language, SkipReason.PARSE_TIMEOUT)
+                return
             for item in batch:
                 yield item.key, self._parse_alone(item)
         else:
@@ -992,26 +1013,34 @@ class _Run:
                 yield item.key, self._counted(item.language, result)
 
     def _counted(self, language: str, result: Facts | SkipReason) -> Facts | SkipReason:
+        """The result; a failure is remembered."""
         if isinstance(result, SkipReason) and result is not SkipReason.PARSE_SKIPPED:
             self._failures[language] += 1
         return result
 
     def _parse_alone(self, item: _Item) -> Facts | SkipReason:
         """The facts of a file from a batch that failed, or why it is the one that made it fail."""
+        from concurrent.futures.process import BrokenProcessPool
+
         from pebble import ProcessExpired
 
         if self._is_given_up(item.language):
             return SkipReason.PARSE_SKIPPED
-        worker = self._quarantine.schedule(os.getpid).result()
-        before = _address_space_bytes(worker)
-        future = self._schedule(self._quarantine, [item])
+        quarantine = self._pool.quarantine()
+        future: Future[Any] = quarantine.schedule(os.getpid)
+        before = peak = 0
         try:
+            worker = future.result()
+            before = _address_space_bytes(worker)
+            future = self._schedule(quarantine, [item])
             peak = _watch(future, worker)
             return self._counted(item.language, future.result()[0])
         except TimeoutError:
             return self._counted(item.language, SkipReason.PARSE_TIMEOUT)
         except ProcessExpired as error:
             return self._counted(item.language, _cause_of_death(error.exitcode, peak - before, self._limits))
+        except BrokenProcessPool:
+            return self._counted(item.language, SkipReason.PARSE_CRASHED)
         finally:
             future.cancel()
 
