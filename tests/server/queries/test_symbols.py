@@ -2,6 +2,7 @@
 
 import pytest
 from code_insight.errors import NotFound
+from code_insight.model import FileRole
 from code_insight.queries.symbols import definition, find, outline
 from code_insight.store import IndexedCommit
 
@@ -89,7 +90,7 @@ def test_an_outline_of_a_folder_has_the_outermost_symbols_of_its_files(bazaar: I
 
 def test_an_outline_of_everything_has_source_first(bazaar: IndexedCommit) -> None:
     roles = [one.file.role for one in outline(bazaar, "")]
-    assert roles.index("test") > max(at for at, role in enumerate(roles) if role == "source")
+    assert roles.index(FileRole.TEST) > max(at for at, role in enumerate(roles) if role is FileRole.SOURCE)
 
 
 def test_an_outline_of_nothing_names_the_nearest(bazaar: IndexedCommit) -> None:

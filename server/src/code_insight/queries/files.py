@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from code_insight.errors import InvalidArgument, NotFound
@@ -19,6 +20,9 @@ _REASONS = {
     SkipReason.SUBMODULE: "it is a submodule, another repository",
     SkipReason.UNSAFE_PATH: "its path is too long, or not plain UTF-8",
 }
+
+
+_WRITTEN_OUT = re.compile(r"\\u\{([0-9a-f]{1,5})\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,9 @@ def file_at(reader: Reader, path: str) -> SourceFile:
 
 
 def normal_path(path: str) -> str:
-    """A path without "./" in front and "/" around it."""
-    return path.strip().removeprefix("./").strip("/")
+    """A path without "./" in front and "/" around it; what an answer has written out is itself again."""
+    meant = _WRITTEN_OUT.sub(lambda match: chr(int(match[1], 16)), path)
+    return meant.strip().removeprefix("./").strip("/")
 
 
 def unknown_path(reader: Reader, path: str) -> NotFound:

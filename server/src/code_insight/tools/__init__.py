@@ -19,7 +19,7 @@ from pydantic import ValidationError as PydanticValidationError
 
 from code_insight.catalog import Catalog
 from code_insight.errors import InsightError
-from code_insight.tools.answers import Answer
+from code_insight.tools.answers import Answer, visible
 from code_insight.tools.detail import Detail
 from code_insight.tools.surface import Surface
 
@@ -95,6 +95,7 @@ def _answering(method: Callable[..., Any], limiter: anyio.CapacityLimiter) -> Ca
 
 
 def _error(code: str, message: str) -> ToolResult:
+    message = visible(message)
     data = {"error": {"code": code, "message": message}}
     return ToolResult(content=[TextContent(type="text", text=message)], structured_content=data, is_error=True)
 

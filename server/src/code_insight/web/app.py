@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from fastmcp import FastMCP
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Route
 
 from code_insight.catalog import Catalog
 from code_insight.tools import build_server
@@ -49,4 +49,5 @@ def mounted(server: FastMCP[None], routes: Sequence[BaseRoute], allowed_hosts: S
             yield
             warming.cancel()
 
-    return Starlette(routes=[*routes, Mount("/", app=mcp_app)], lifespan=lifespan)
+    # A route and not a mount: a mount would answer for every path that no page has, and for pages asked with POST.
+    return Starlette(routes=[Route("/mcp", endpoint=mcp_app), *routes], lifespan=lifespan)

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from code_insight.catalog import Catalog
 from code_insight.errors import InsightError, NotFound
@@ -51,7 +52,8 @@ def page_routes(catalog: Catalog, server: FastMCP[None], version: str) -> list[B
         Route("/", pages.landing, middleware=compressed),
         Route("/repositories/{name:path}", pages.repository, middleware=compressed),
         Route("/robots.txt", _robots),
-        Mount("/static", app=StaticFiles(directory=_HERE / "static")),
+        Mount("/static", app=_Static(directory=_HERE / "static")),
+        Route("/{path:path}", pages.missing, middleware=compressed),
     ]
 
 
@@ -86,13 +88,28 @@ class _Pages:
         text = answer.text.partition("\n\n")[2]
         return self._page(request, "repository.html", repository=_row(indexed), overview=text)
 
+    async def missing(self, request: Request) -> Response:
+        """What there is instead of a page that there is not."""
+        problem = f"There is no page {request.url.path[:200]} here."
+        return self._page(request, "missing.html", status=404, problem=problem, next_step="Begin at the front page.")
+
     def _page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
         html = _templates().get_template(template).render(version=self._version, **values)
-        tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
+        tag = f'W/"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'  # weak: the same whether compressed or not
         headers = {**_HEADERS, "etag": tag, "cache-control": "no-cache", "vary": "Host"}
-        if request.headers.get("if-none-match") == tag:
+        known = [part.strip() for part in request.headers.get("if-none-match", "").split(",")]
+        if status == 200 and tag in known:
             return Response(status_code=304, headers=headers)
         return HTMLResponse(html, status, headers)
+
+
+class _Static(StaticFiles):
+    """Files that a browser may keep for an hour."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update({**_HEADERS, "cache-control": "public, max-age=3600"})
+        return response
 
 
 @cache
@@ -118,7 +135,11 @@ def _row(indexed: IndexedCommit) -> Mapping[str, Any]:
         "files": files,
         "symbols": symbols,
         "lines": sum(lines for _, lines in languages),
-        "languages": [{"name": name, "percent": round(100 * lines / total, 1)} for name, lines in languages[:5]],
+        "languages": [
+            {"name": name, "percent": round(100 * lines / total)}
+            for name, lines in languages[:5]
+            if lines * 100 >= total
+        ],
     }
 
 
