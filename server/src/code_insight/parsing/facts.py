@@ -1,0 +1,76 @@
+"""`parse`: the facts of one text, in the process that calls it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from code_insight.languages import Language, query_text
+from code_insight.model import NO_FACTS, Facts
+from code_insight.parsing.headings import parse_headings
+from code_insight.parsing.outline import Outline, Surroundings, references
+from code_insight.parsing.source import Source, without_macros
+from code_insight.parsing.structure import read_structure
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser, Query
+
+# What `parse` makes of a text changes with this number, and every blob is then parsed again.
+#   1  the first
+VERSION = 1
+_MOST_ERROR_LINES = 20
+
+
+def parse(language: Language, text: bytes) -> Facts:
+    """What `text` defines, uses and imports; empty for a language without symbols.
+
+    Broken text is no error: what can be understood is returned, with the lines where it breaks.
+    """
+    if language.headings:
+        return parse_headings(text)
+    if language.grammar is None:
+        return NO_FACTS
+    return _parse_code(language, text)
+
+
+class _Grammar(NamedTuple):
+    parser: Parser
+    structure: Query
+    occurrences: Query
+
+
+@cache
+def _grammar(language: Language) -> _Grammar:
+    from tree_sitter import Language as Grammar
+    from tree_sitter import Parser, Query
+
+    assert language.grammar is not None
+    module, function = language.grammar
+    grammar = Grammar(getattr(importlib.import_module(module), function)())
+    structure, occurrences = query_text(language)
+    problems = "\n(ERROR) @error\n(MISSING) @error\n"
+    return _Grammar(Parser(grammar), Query(grammar, structure), Query(grammar, occurrences + problems))
+
+
+def _parse_code(language: Language, text: bytes) -> Facts:
+    from tree_sitter import QueryCursor
+
+    grammar = _grammar(language)
+    source = Source(text)
+    root = grammar.parser.parse(without_macros(text) if language.macros_disturb else text).root_node
+    structure = read_structure(QueryCursor(grammar.structure).matches(root), source)
+    occurrences = QueryCursor(grammar.occurrences).captures(root)
+    outline = Outline(language, source, structure, Surroundings(occurrences, source))
+    return Facts(
+        tuple(outline.symbols),
+        references(language, source, occurrences, outline, structure),
+        tuple(structure.imports),
+        _error_lines(occurrences, source),
+    )
+
+
+def _error_lines(occurrences: Mapping[str, Sequence[Node]], source: Source) -> tuple[int, ...]:
+    lines = {source.line(node.start_byte) for node in occurrences.get("error", ())}
+    return tuple(sorted(lines)[:_MOST_ERROR_LINES])

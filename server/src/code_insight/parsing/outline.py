@@ -1,0 +1,307 @@
+"""Drafts → symbols in their order, with containers, signatures and docs; and the references between them."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from code_insight.languages import Language
+from code_insight.model import ReferenceFact, ReferenceKind, SymbolFact
+from code_insight.model import SymbolKind as Kind
+from code_insight.parsing.source import DOC_CHARACTERS, MOST_SYMBOLS, SIGNATURE_CHARACTERS, Source, comment_text, dotted
+from code_insight.parsing.structure import FUNCTIONS, NAME_BYTES, TYPES, VALUES, Container, Draft, Structure
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_MOST_REFERENCES = 500_000
+# From the least to the most telling: an identifier that is also the name of a call is a call.
+_REFERENCE_KINDS = (
+    ReferenceKind.NAME,
+    ReferenceKind.TYPE,
+    ReferenceKind.CALL,
+    ReferenceKind.INHERIT,
+    ReferenceKind.IMPORT,
+)
+
+
+class Surroundings:
+    """Decorators, attributes and comments, by where they stand."""
+
+    def __init__(self, occurrences: Mapping[str, Sequence[Node]], source: Source) -> None:
+        self._source = source
+        self.wrappers = [(node.start_byte, node.end_byte) for node in occurrences.get("wrapper", ())]
+        self.scopes = [(node.start_byte, node.end_byte) for node in occurrences.get("local.scope", ())]
+        attributes = [(node.start_byte, node.end_byte) for node in occurrences.get("attribute", ())]
+        self._attribute_ends = dict(attributes)
+        self._attributes = self._by_last_line(attributes)
+        self._comments = self._by_last_line(
+            [(node.start_byte, node.end_byte) for node in occurrences.get("comment", ())]
+        )
+
+    def _by_last_line(self, ranges: list[tuple[int, int]]) -> dict[int, tuple[int, int]]:
+        """Those that are the first on their line, by the line where they end."""
+        source = self._source
+        return {source.last_line(*each): each for each in ranges if source.is_first_on_its_line(each[0])}
+
+    def start_and_comments(self, start: int) -> tuple[int, list[str]]:
+        """Where a definition really starts, attributes in front included, and the comments directly in front."""
+        source = self._source
+        comments: deque[str] = deque()
+        start = top = source.start_with_keywords(start)
+        if not source.is_first_on_its_line(start):
+            return start, []
+        while len(comments) < DOC_CHARACTERS:
+            line = source.line(top) - 1
+            attribute = self._attributes.get(line)
+            comment = self._comments.get(line)
+            if attribute is not None and attribute[1] <= start:
+                start = top = attribute[0]
+            elif comment is not None:
+                top = comment[0]
+                comments.appendleft(source.slice(*comment).rstrip())
+            else:
+                break
+        return start, list(comments)
+
+    def after_attributes(self, start: int, end: int) -> int:
+        """Where a definition's signature starts, behind the attributes that are part of it."""
+        text = self._source.text
+        while (attribute := self._attribute_ends.get(start)) is not None and attribute < end:
+            start = end - len(text[attribute:end].lstrip())
+        return start
+
+
+class _Frame(NamedTuple):
+    """Something that stands around what comes next."""
+
+    end: int
+    symbol: int  # of the innermost symbol, -1 for none
+    path: str  # the container of what stands in it
+    role: str  # "type", "constructor", "local" (another function), "value" or "other"
+
+
+_ELSEWHERE = -2  # as symbol of a frame: whose owner is known by its path
+_OUTSIDE = _Frame(1 << 62, -1, "", "other")
+_WRAPPER, _CONTAINER, _SCOPE, _DEFINITION = range(4)
+
+
+class Outline:
+    """The symbols of one text, in the order in which they begin."""
+
+    def __init__(self, language: Language, source: Source, structure: Structure, around: Surroundings) -> None:
+        self.symbols: list[SymbolFact] = []
+        self.spans: list[tuple[int, int]] = []  # of the symbols, in bytes
+        self.names: set[int] = set()  # offsets of the symbols' names
+        self._language, self._source, self._structure, self._around = language, source, structure, around
+        self._known: set[tuple[str, str]] = set()
+        self._declarations: set[int] = set()  # symbols without body
+        self._owned_elsewhere: dict[int, str] = {}  # symbol -> path of the type that owns it
+        self._frames = [_OUTSIDE]
+        self._read()
+        self._find_owners()
+        self._drop_declarations()
+
+    def _read(self) -> None:
+        wrapper = (0, 0)
+        for start, minus_end, role, item in self._events():
+            while self._frames[-1].end <= start:
+                self._frames.pop()
+            if role == _WRAPPER:
+                wrapper = wrapper if wrapper[1] >= -minus_end else (start, -minus_end)
+            elif role == _SCOPE:
+                self._frames.append(self._frames[-1]._replace(end=-minus_end, role="local"))
+            elif role == _CONTAINER:
+                self._open_container(item)
+            else:
+                inside = wrapper[0] <= start and -minus_end <= wrapper[1]
+                if self._define(item, wrapper if inside else (start, -minus_end)) and inside:
+                    wrapper = (0, 0)
+
+    def _events(self) -> list[tuple[int, int, int, Any]]:
+        structure, around = self._structure, self._around
+        drafts = [draft for offset, draft in structure.drafts.items() if offset not in structure.imported]
+        events: list[tuple[int, int, int, Any]] = [
+            *((start, -end, _WRAPPER, None) for start, end in around.wrappers),
+            *((start, -end, _SCOPE, None) for start, end in around.scopes),
+            *((container.start, -container.end, _CONTAINER, container) for container in structure.containers),
+            *((draft.start, -draft.end, _DEFINITION, draft) for draft in drafts),
+        ]
+        events.sort(key=lambda event: (event[:3], event[3].name_start if event[2] == _DEFINITION else 0))
+        return events
+
+    def _open_container(self, container: Container) -> None:
+        frame = self._frames[-1]
+        path = dotted(frame.path, container.receiver)
+        self._frames.append(_Frame(container.end, _ELSEWHERE if container.receiver else frame.symbol, path, "type"))
+
+    def _define(self, draft: Draft, span: tuple[int, int]) -> bool:
+        """Whether the draft became a symbol; what is local to a function does not."""
+        frame = self._owning_frame(draft)
+        name = self._source.name(draft.name_start, draft.name_end)
+        kind = self._kind(draft, name, frame)
+        container = dotted(frame.path, draft.receiver)
+        if len(self.symbols) >= MOST_SYMBOLS or not self._counts(draft, frame, kind, container, name):
+            return False
+        if draft.receiver or frame.symbol == _ELSEWHERE:
+            self._owned_elsewhere[len(self.symbols)] = container
+        if draft.is_declaration:
+            self._declarations.add(len(self.symbols))
+        else:
+            path = dotted(container, name.replace("::", ".").replace("\\", "."))
+            self._frames.append(_Frame(draft.end, len(self.symbols), path, _role(kind)))
+        self._add(draft, name, kind, container, -1 if frame.symbol == _ELSEWHERE else frame.symbol, span)
+        return True
+
+    def _owning_frame(self, draft: Draft) -> _Frame:
+        """What a definition belongs to: functions to all that stands around them, other things not to a value."""
+        if draft.kind in FUNCTIONS:
+            return self._frames[-1]
+        passed = ("value", "constructor") if draft.kind is Kind.FIELD else ("value",)
+        return next(frame for frame in reversed(self._frames) if frame.role not in passed)
+
+    def _kind(self, draft: Draft, name: str, frame: _Frame) -> Kind:
+        kind = draft.kind
+        if kind is Kind.FUNCTION and (frame.role == "type" or draft.receiver):
+            kind = Kind.METHOD
+        if kind is Kind.METHOD:
+            return self._kind_of_method(draft, name, frame)
+        if kind is Kind.VARIABLE and self._language.capitals_are_constants and name.isupper():
+            return Kind.CONSTANT
+        return Kind.FIELD if kind is Kind.VARIABLE and (frame.role == "type" or draft.receiver) else kind
+
+    def _kind_of_method(self, draft: Draft, name: str, frame: _Frame) -> Kind:
+        owner = draft.receiver or frame.path
+        language = self._language
+        if name in language.constructors or (
+            language.constructors_are_named_after_type and owner.rpartition(".")[2] == name
+        ):
+            return Kind.CONSTRUCTOR
+        return Kind.METHOD if owner else Kind.FUNCTION
+
+    def _counts(self, draft: Draft, frame: _Frame, kind: Kind, container: str, name: str) -> bool:
+        """Whether this is a symbol: not if it is local to a function; of `x = 1; x = 2` the first defines x."""
+        known = (container, name) in self._known
+        is_local = frame.role in ("local", "constructor")
+        if (is_local and (kind in VALUES or draft.is_declaration)) or (known and kind in VALUES):
+            return False
+        self._known.add((container, name))
+        return True
+
+    def _add(self, draft: Draft, name: str, kind: Kind, container: str, parent: int, span: tuple[int, int]) -> None:
+        source = self._source
+        start, comments = self._around.start_and_comments(span[0])
+        line = source.line(draft.name_start)
+        bases = self._structure.bases.get(draft.name_start, {})
+        self.spans.append((start, span[1]))
+        self.names.add(draft.name_start)
+        self.symbols.append(
+            SymbolFact(
+                name,
+                kind,
+                container,
+                parent,
+                source.line(start),
+                source.last_line(*span),
+                line,
+                source.column(draft.name_start, line),
+                self._signature(draft, kind),
+                self._structure.docs.get(draft.name_start) or comment_text(comments),
+                tuple(dict.fromkeys(bases[offset] for offset in sorted(bases))),
+            )
+        )
+
+    def _signature(self, draft: Draft, kind: Kind) -> str:
+        start = self._source.start_with_keywords(self._around.after_attributes(draft.start, draft.name_start))
+        text = self._source.slice(start, min(draft.body, start + 4 * SIGNATURE_CHARACTERS))
+        if kind in VALUES or kind is Kind.MACRO:
+            text = text.partition("\n")[0].rstrip("\\\r ")
+        text = _PADDING.sub(r"\1\2", " ".join(text.split()))
+        if kind not in VALUES:
+            text = text.removesuffix(" end")
+        for tail in ("{", ";", ":", "=>", "="):
+            text = text.removesuffix(tail).rstrip()
+        name = self._source.name(draft.name_start, draft.name_end)
+        return (text if name in text or len(text) > SIGNATURE_CHARACTERS else f"{text} {name}")[:SIGNATURE_CHARACTERS]
+
+    def _find_owners(self) -> None:
+        """Give methods that stand apart from their type that type as parent, when it is in this text."""
+        types = {dotted(s.container, s.name): i for i, s in enumerate(self.symbols) if s.kind in TYPES | {Kind.TYPE}}
+        for position, path in self._owned_elsewhere.items():
+            owner = types.get(path, -1)
+            self.symbols[position] = self.symbols[position]._replace(parent=owner)
+        for receiver, bases in self._structure.adopted.items():
+            if receiver in types:
+                symbol = self.symbols[types[receiver]]
+                self.symbols[types[receiver]] = symbol._replace(bases=tuple(dict.fromkeys((*symbol.bases, *bases))))
+
+    def _drop_declarations(self) -> None:
+        """Leave out prototypes of what this text defines."""
+        defined = {(s.container, s.name) for i, s in enumerate(self.symbols) if i not in self._declarations}
+        dropped = {i for i in self._declarations if (self.symbols[i].container, self.symbols[i].name) in defined}
+        if not dropped:
+            return
+        kept = [position for position in range(len(self.symbols)) if position not in dropped]
+        moved = {-1: -1} | {old: new for new, old in enumerate(kept)}
+        self.symbols = [self.symbols[i]._replace(parent=moved[self.symbols[i].parent]) for i in kept]
+        self.spans = [self.spans[i] for i in kept]
+
+
+_PADDING = re.compile(r"([(\[]) |,? ([)\]])")
+
+
+def _role(kind: Kind) -> str:
+    if kind in TYPES:
+        return "type"
+    if kind is Kind.CONSTRUCTOR:
+        return "constructor"
+    if kind in FUNCTIONS:
+        return "local"
+    return "value" if kind in VALUES or kind is Kind.TYPE else "other"
+
+
+def references(
+    language: Language,
+    source: Source,
+    occurrences: Mapping[str, Sequence[Node]],
+    outline: Outline,
+    structure: Structure,
+) -> tuple[ReferenceFact, ...]:
+    ends: dict[int, int] = {}
+    kinds: dict[int, ReferenceKind] = {}
+    for kind in _REFERENCE_KINDS:
+        for node in occurrences.get(f"reference.{kind}", ()):
+            start = node.start_byte
+            ends[start] = node.end_byte
+            kinds[start] = kind
+    for node in occurrences.get("ignored", ()):
+        kinds.pop(node.start_byte, None)
+    kinds.update((start, ReferenceKind.IMPORT) for start in structure.imported if start in kinds)
+    used = sorted(kinds.keys() - outline.names)[:_MOST_REFERENCES]
+    enclosing = _enclosing(used, outline.spans)
+    receivers, name_at = language.receivers, source.name
+    references = []
+    for start, symbol, (line, column) in zip(used, enclosing, source.places(used), strict=True):
+        name = name_at(start, ends[start])
+        if name not in receivers and len(name) <= NAME_BYTES:
+            references.append(ReferenceFact(name, kinds[start], line, column, symbol))
+    return tuple(references)
+
+
+def _enclosing(offsets: Sequence[int], spans: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """For each offset the innermost span around it, -1 for none; both in ascending order."""
+    open_spans: list[tuple[int, int]] = [(1 << 62, -1)]
+    position, following = 0, spans[0][0] if spans else 1 << 62
+    for offset in offsets:
+        while following <= offset:
+            start, end = spans[position]
+            while open_spans[-1][0] <= start:
+                open_spans.pop()
+            open_spans.append((end, position))
+            position += 1
+            following = spans[position][0] if position < len(spans) else 1 << 62
+        while open_spans[-1][0] <= offset:
+            open_spans.pop()
+        yield open_spans[-1][1]

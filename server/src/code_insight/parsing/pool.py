@@ -1,0 +1,277 @@
+"""`ParserPool`: worker processes that parse and may die; limited in time and memory, thrown away, replaced."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+
+from code_insight.languages import Language, by_name
+from code_insight.model import Facts, SkipReason
+from code_insight.parsing.facts import parse
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from pebble import ProcessPool
+
+_log = logging.getLogger(__name__)
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class ParseLimits:
+    """What one run of the parsers may cost."""
+
+    workers: int = 1
+    wall_seconds: float = 10.0  # for one file, and for one batch of small files
+    memory_bytes: int = 400 << 20  # that a worker may take on top of what it needs to start
+    batch_bytes: int = 256 << 10
+    batch_files: int = 64
+    bytes_in_flight: int = 4 << 20  # handed to workers and not answered yet
+    failures_per_language: int = 20  # after so many in one run, the rest of that language is PARSE_SKIPPED
+    batches_per_worker: int = 500  # a worker is then replaced, so that nothing it leaks grows
+
+
+class _Item(NamedTuple):
+    key: Any
+    language: str
+    text: bytes
+
+
+class ParserPool:
+    """Worker processes that parse; a context manager. What kills a worker costs the guilty file its facts, no more."""
+
+    def __init__(self, limits: ParseLimits) -> None:
+        self.limits = limits
+        self._pools: dict[str, ProcessPool] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pool in self._pools.values():
+            pool.stop()  # type: ignore[no-untyped-call]
+        for pool in self._pools.values():
+            pool.join()
+
+    def parse_many(self, items: Iterable[tuple[Key, str, bytes]]) -> Iterator[tuple[Key, Facts | SkipReason]]:
+        """The facts of each (key, language name, text), or why there are none, as they become known.
+
+        Closing the iterator ends the work on what was not answered yet.
+        """
+        return _Run(self).results(items)
+
+    def workers(self) -> ProcessPool:
+        """The processes that parse batches; they start when they are first needed."""
+        return self._pool("workers", self.limits.workers)
+
+    def quarantine(self) -> ProcessPool:
+        """One process, where suspects are parsed alone."""
+        return self._pool("quarantine", 1)
+
+    def _pool(self, role: str, workers: int) -> ProcessPool:
+        """The pool of this role; a new one when the system has killed an idle worker, which pebble does not survive."""
+        pool = self._pools.get(role)
+        if pool is not None and not pool.active:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
+            pool = None
+        if pool is None:
+            pool = self._pools[role] = _new_pool(self.limits, workers)
+        return pool
+
+
+def _new_pool(limits: ParseLimits, workers: int) -> ProcessPool:
+    import multiprocessing
+
+    from pebble import ProcessPool
+
+    return ProcessPool(
+        max_workers=workers,
+        max_tasks=limits.batches_per_worker,
+        initializer=_limit_worker,
+        initargs=(limits.memory_bytes,),
+        context=multiprocessing.get_context("spawn"),
+    )
+
+
+class _Run:
+    """One call of `parse_many`."""
+
+    def __init__(self, pool: ParserPool) -> None:
+        self._pool, self._limits = pool, pool.limits
+        self._failures: Counter[str] = Counter()
+        self._in_flight: dict[Future[list[Facts | SkipReason]], list[_Item]] = {}
+
+    def results(self, items: Iterable[tuple[Any, str, bytes]]) -> Iterator[tuple[Any, Facts | SkipReason]]:
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        batches = self._batches(items)
+        try:
+            while self._fill(batches):
+                done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield from self._settle(future, self._in_flight.pop(future))
+        finally:
+            for future in self._in_flight:
+                future.cancel()
+
+    def _fill(self, batches: Iterator[list[_Item]]) -> bool:
+        """Whether there is anything to wait for, after as much as allowed was handed out."""
+        flying = sum(len(item.text) for batch in self._in_flight.values() for item in batch)
+        while flying < self._limits.bytes_in_flight and (batch := next(batches, None)) is not None:
+            self._in_flight[self._schedule(self._pool.workers(), batch)] = batch
+            flying += sum(len(item.text) for item in batch)
+        return bool(self._in_flight)
+
+    def _batches(self, items: Iterable[tuple[Any, str, bytes]]) -> Iterator[list[_Item]]:
+        batch: list[_Item] = []
+        size = 0
+        for item in map(_Item._make, items):
+            if batch and (size + len(item.text) > self._limits.batch_bytes or len(batch) >= self._limits.batch_files):
+                yield batch
+                batch, size = [], 0
+            batch.append(item)
+            size += len(item.text)
+        if batch:
+            yield batch
+
+    def _schedule(self, pool: ProcessPool, batch: list[_Item]) -> Future[list[Facts | SkipReason]]:
+        wall = self._limits.wall_seconds
+        skipped = frozenset(name for name, count in self._failures.items() if self._is_given_up(name))
+        work = [(item.language, b"" if item.language in skipped else item.text) for item in batch]
+        return pool.schedule(_parse_batch, args=(work, skipped, math.ceil(wall) + 1), timeout=wall)
+
+    def _is_given_up(self, language: str) -> bool:
+        return self._failures[language] >= self._limits.failures_per_language
+
+    def _settle(
+        self, future: Future[list[Facts | SkipReason]], batch: list[_Item]
+    ) -> Iterator[tuple[Any, Facts | SkipReason]]:
+        from concurrent.futures.process import BrokenProcessPool
+
+        from pebble import ProcessExpired
+
+        try:
+            results = future.result()
+        except (TimeoutError, ProcessExpired, BrokenProcessPool) as error:
+            if isinstance(error, TimeoutError) and len(batch) == 1:
+                yield batch[0].key, self._counted(batch[0].language, SkipReason.PARSE_TIMEOUT)
+                return
+            for item in batch:
+                yield item.key, self._parse_alone(item)
+        else:
+            for item, result in zip(batch, results, strict=True):
+                yield item.key, self._counted(item.language, result)
+
+    def _counted(self, language: str, result: Facts | SkipReason) -> Facts | SkipReason:
+        """The result; a failure is remembered."""
+        if isinstance(result, SkipReason) and result is not SkipReason.PARSE_SKIPPED:
+            self._failures[language] += 1
+        return result
+
+    def _parse_alone(self, item: _Item) -> Facts | SkipReason:
+        """The facts of a file from a batch that failed, or why it is the one that made it fail."""
+        from concurrent.futures.process import BrokenProcessPool
+
+        from pebble import ProcessExpired
+
+        if self._is_given_up(item.language):
+            return SkipReason.PARSE_SKIPPED
+        quarantine = self._pool.quarantine()
+        future: Future[Any] = quarantine.schedule(os.getpid)
+        before = peak = 0
+        try:
+            worker = future.result()
+            before = _address_space_bytes(worker)
+            future = self._schedule(quarantine, [item])
+            peak = _watch(future, worker)
+            return self._counted(item.language, future.result()[0])
+        except TimeoutError:
+            return self._counted(item.language, SkipReason.PARSE_TIMEOUT)
+        except ProcessExpired as error:
+            return self._counted(item.language, _cause_of_death(error.exitcode, peak - before, self._limits))
+        except BrokenProcessPool:
+            return self._counted(item.language, SkipReason.PARSE_CRASHED)
+        finally:
+            future.cancel()
+
+
+def _watch(future: Future[Any], worker: int) -> int:
+    """The most address space that a worker had, seen every few milliseconds until its work ends."""
+    from concurrent.futures import wait
+
+    peak = 0
+    while not wait([future], timeout=0.01).done:
+        peak = max(peak, _address_space_bytes(worker))
+    return peak
+
+
+def _address_space_bytes(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0  # it ended, or this system has no /proc
+
+
+def _cause_of_death(exit_code: int, taken_bytes: int, limits: ParseLimits) -> SkipReason:
+    """Why a worker died. A grammar that gets no memory dies of SIGSEGV too, having had a third of the limit or more."""
+    import signal
+
+    if exit_code == -signal.SIGXCPU:
+        return SkipReason.PARSE_TIMEOUT
+    if exit_code == -signal.SIGKILL or taken_bytes > limits.memory_bytes // 3:
+        return SkipReason.PARSE_MEMORY
+    return SkipReason.PARSE_CRASHED
+
+
+def _limit_worker(memory_bytes: int) -> None:
+    """Runs first in each worker: what it may take, and that it is the first to go when memory runs out."""
+    import resource
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends the workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit = _address_space_bytes(os.getpid()) + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        _log.debug("This system does not let a process offer itself to the out-of-memory killer.")
+
+
+def _parse_batch(work: list[tuple[str, bytes]], skipped: frozenset[str], cpu_seconds: int) -> list[Facts | SkipReason]:
+    """Runs in a worker."""
+    _limit_cpu(cpu_seconds)
+    return [
+        SkipReason.PARSE_SKIPPED if name in skipped else _parse_or_reason(by_name()[name], text) for name, text in work
+    ]
+
+
+def _limit_cpu(seconds: int) -> None:
+    """Let this process die when its task takes so much CPU: then it ends even if the parent is gone."""
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    soft = math.ceil(usage.ru_utime + usage.ru_stime) + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _parse_or_reason(language: Language, text: bytes) -> Facts | SkipReason:
+    try:
+        return parse(language, text)
+    except MemoryError:
+        return SkipReason.PARSE_MEMORY
+    except Exception:  # a bug of ours must not cost the other files of the batch
+        _log.exception("Parsing %d bytes of %s failed.", len(text), language.name)
+        return SkipReason.PARSE_CRASHED

@@ -1,0 +1,126 @@
+"""A source text by byte offsets, what disturbs its grammar, and the words of its documentation."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+SIGNATURE_CHARACTERS = 300
+DOC_CHARACTERS = 2_000
+MOST_SYMBOLS = 50_000
+
+
+class Source:
+    """The text, by byte offsets."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._ascii = text.isascii()
+        self._line_starts = [0, *accumulate(len(line) + 1 for line in text.split(b"\n"))]
+        self._names: dict[bytes, str] = {}
+
+    def name(self, start: int, end: int) -> str:
+        """The text between two offsets, one object for equal texts."""
+        raw = self.text[start:end]
+        found = self._names.get(raw)
+        if found is None:
+            found = self._names[raw] = raw.decode("utf-8", "replace")
+        return found
+
+    def slice(self, start: int, end: int) -> str:
+        return self.text[start:end].decode("utf-8", "replace")
+
+    def line(self, offset: int) -> int:
+        return bisect_right(self._line_starts, offset)
+
+    def column(self, offset: int, line: int) -> int:
+        start = self._line_starts[line - 1]
+        return offset - start if self._ascii else len(self.slice(start, offset))
+
+    def places(self, offsets: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Line and column of each of many offsets in ascending order; faster than one by one."""
+        starts, text, is_ascii = [*self._line_starts, len(self.text) + 1], self.text, self._ascii
+        line, start, following = 1, 0, starts[1]
+        for offset in offsets:
+            while following <= offset:
+                start, following = following, starts[line + 1]
+                line += 1
+            yield line, offset - start if is_ascii else len(text[start:offset].decode("utf-8", "replace"))
+
+    def start_with_keywords(self, offset: int) -> int:
+        """Where the words in front begin that belong to what starts at an offset: "export const" x = 1."""
+        start = self._line_starts[self.line(offset) - 1]
+        words = _KEYWORDS_IN_FRONT.search(self.text, start, offset)
+        return words.start() if words else offset
+
+    def is_first_on_its_line(self, offset: int) -> bool:
+        start = self._line_starts[self.line(offset) - 1]
+        return not self.text[start:offset].strip()
+
+    def last_line(self, start: int, end: int) -> int:
+        """The line where the text between two offsets ends, without white space behind it."""
+        return self.line(max(start, start + len(self.text[start:end].rstrip()) - 1))
+
+
+_KEYWORDS_IN_FRONT = re.compile(rb"(?:\b(?:export|default|declare|const|let|var|type|static|extern|readonly)\s+)+\Z")
+# Macros that a grammar without preprocessor cannot understand.
+_DISTURBING_MACROS = (
+    # class EXPORT Name ...
+    re.compile(
+        rb"(?:(?<=\bclass )|(?<=\bstruct ))[A-Z][A-Z0-9_]+(?:\([^()\n]{0,200}\))?"
+        rb"(?= +[A-Za-z_][\w:<>, ]{0,200}(?:[:{]|$))",
+        re.MULTILINE,
+    ),
+    # EXPORT type name(...)
+    re.compile(rb"^[A-Z][A-Z0-9_]{2,}(?:\([^()\n]*\))?(?= +[A-Za-z_][\w:]*(?:[*& ]+\w+)*[*& ]+\w+ ?\()", re.MULTILINE),
+    # type CALLED name(...)
+    re.compile(rb"(?<=[\w*] )(?<!define )[A-Z][A-Z0-9_]{2,}(?= +\w+ *\()"),
+    # alone on a line: BEGIN_NAMESPACE, NO_NULL(2)
+    re.compile(
+        rb"^[ \t]*(?:[A-Z][A-Z0-9_]*_)?(?:BEGIN|END|DECLS|NAMESPACE|EXPORT|API|INLINE|NODISCARD|NON_NULL|DECLARATION)"
+        rb"(?:_[A-Z0-9_]*)?(?:\([^()\n]*\))?[ \t]*$(?!\s*[},=])",
+        re.MULTILINE,
+    ),
+)
+# name OF((arguments)): how prototypes were written when a compiler might not know them
+_OLD_PROTOTYPE = re.compile(rb"\b(OF|PARAMS|__P)\((\([^;{}()]{0,500}(?:\([^()]{0,200}\)[^;{}()]{0,500}){0,9}\))\)")
+
+
+def without_macros(text: bytes) -> bytes:
+    """The text with spaces in place of such macros: every offset stays."""
+    text = _OLD_PROTOTYPE.sub(lambda match: b" " * (len(match[1]) + 1) + match[2] + b" ", text)
+    for macro in _DISTURBING_MACROS:
+        text = macro.sub(lambda match: b" " * len(match[0]), text)
+    return text
+
+
+def dotted(path: str, name: str) -> str:
+    return f"{path}.{name}" if path and name else path or name
+
+
+_COMMENT_MARKS = re.compile(r"^[ \t]*(?:/\*+[*!]?|\*/|\*(?!/)|//+[/!]?|#+[:!]?|--)[ \t]?", re.MULTILINE)
+_XML_MARKS = re.compile(r"</?(?:summary|remarks|para)>")
+_NOT_DOCUMENTATION = re.compile(r"#!|(?:#|//)\s*(?:noqa|type:|pylint:|fmt:|eslint|go:|nolint|\+build|region|endregion)")
+
+
+def comment_text(comments: Sequence[str]) -> str:
+    """What comments say, without their marks."""
+    kept = [comment for comment in comments if not _NOT_DOCUMENTATION.match(comment)]
+    text = _COMMENT_MARKS.sub("", "\n".join(kept)).replace("*/", "")
+    return _tidy(_XML_MARKS.sub("", text))
+
+
+def docstring(literal: str) -> str:
+    """What a docstring says, without quotes and common indentation."""
+    text = literal.lstrip("rRuUbBfF")
+    quote = text[:3] if text[:3] in ('"""', "'''") else text[:1]
+    return _tidy(text.removeprefix(quote).removesuffix(quote))
+
+
+def _tidy(text: str) -> str:
+    import inspect
+
+    lines = (line.rstrip() for line in inspect.cleandoc(text).splitlines())
+    return "\n".join(lines).strip()[:DOC_CHARACTERS].rstrip()
