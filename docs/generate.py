@@ -44,7 +44,7 @@ def _tool(tool: dict[str, Any]) -> list[str]:
     rows = [_argument(name, about, name in required) for name, about in schema["properties"].items()]
     kind = "reads only" if tool["annotations"]["readOnlyHint"] else "changes what the server holds"
     table = "\n".join(["| argument | type | default | meaning |", "|---|---|---|---|", *rows])
-    return [f"## `{tool['name']}`", tool["description"], f"*{tool['annotations']['title']}; {kind}.*", table]
+    return [f"## `{tool['name']}`", tool["description"], f"*{tool['title']}; {kind}.*", table]
 
 
 def _argument(name: str, about: dict[str, Any], required: bool) -> str:
