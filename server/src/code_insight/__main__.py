@@ -109,6 +109,10 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
     state: dict[str, Any] = {}
 
     def load() -> Any:
+        import pydantic
+
+        # The protocol's three generations of models are built when first used; no process uses them all (0.1 s).
+        pydantic.BaseModel.model_config["defer_build"] = True
         from code_insight.web.app import build_app
 
         catalog = state["catalog"] = _catalog(found, [Path(url) for url in wanted if _is_folder(url)])
