@@ -39,7 +39,7 @@ image: $(UV) ## build the image of HEAD's tree and tag it with its commit
 smoke: $(UV) ## run that image as a Fly machine would, and check it
 	$(RUN) --package code-insight-deploy code-insight-deploy smoke --base $(BASE) --config $(CONFIG) $(ARGS)
 
-bench: $(UV) ## print the tables of docs/benchmarks.md that need no container
+bench: $(UV) ## print the tables of docs/benchmarks.md that need no container and no network
 	$(RUN) --all-packages python benchmarks/start.py
 	$(RUN) --all-packages python benchmarks/memory.py
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,14 @@ class Repository:
         assert ran.returncode == 0, ran.stderr.decode()
         return ran.stdout.decode().strip()
 
-    def write(self, files: dict[str, str | bytes]) -> None:
+    def write(self, files: Mapping[str, str | bytes]) -> None:
         """The files stand in the folder; git is not told."""
         for path, content in files.items():
             file = self.folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def commit(self, files: dict[str, str | bytes] | None = None, message: str = "change") -> str:
+    def commit(self, files: Mapping[str, str | bytes] | None = None, message: str = "change") -> str:
         """The commit, 40 digits, that has these files, and else what is in the folder now."""
         self.write(files or {})
         self.git("add", "--all")
