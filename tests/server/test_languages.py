@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from code_insight.languages import (
     LANGUAGES,
+    Language,
     by_name,
     is_generated,
     is_test_path,
@@ -870,8 +871,8 @@ def test_no_extension_or_file_name_belongs_to_two_languages() -> None:
 
 
 @pytest.mark.parametrize("language", [language for language in LANGUAGES if language.grammar], ids=lambda row: row.name)
-def test_each_query_file_has_both_parts(language: object) -> None:
-    structure, occurrences = query_text(language)  # type: ignore[arg-type]
+def test_each_query_file_has_both_parts(language: Language) -> None:
+    structure, occurrences, _ = query_text(language)
     assert "@definition." in structure
     assert "@reference." in occurrences
 

@@ -87,6 +87,16 @@ class ReferenceFact(NamedTuple):
     line: int
     column: int
     symbol: int  # position of the innermost enclosing symbol in Facts.symbols, -1 outside of all
+    receiver: str = ""  # what it is an attribute of: "self", "flask.app", "Flask()"; "?" when that says nothing
+
+
+class BindingFact(NamedTuple):
+    """One place where a name gets a value or a type."""
+
+    name: str  # "x", "self.x"; "return" for what a function gives, "@" for a decorator
+    value: str  # the value, or type, as a dotted expression: "Flask()", "app.config"; "" when it says nothing
+    is_type: bool  # the value is an annotation
+    symbol: int  # position of the innermost enclosing symbol in Facts.symbols, -1 outside of all
 
 
 class ImportFact(NamedTuple):
@@ -105,9 +115,17 @@ class Facts(NamedTuple):
     references: tuple[ReferenceFact, ...]  # in document order
     imports: tuple[ImportFact, ...]
     error_lines: tuple[int, ...]  # where the text does not follow the grammar; at most 20
+    bindings: tuple[BindingFact, ...] = ()  # in document order
 
 
 NO_FACTS = Facts((), (), (), ())
+
+
+class Evidence(NamedTuple):
+    """What one blob says of what its names mean."""
+
+    bindings: tuple[BindingFact, ...]
+    receivers: dict[tuple[int, int], str]  # (line, column) of a reference → what it is an attribute of
 
 
 @dataclass(frozen=True, slots=True)

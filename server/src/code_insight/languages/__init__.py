@@ -3,7 +3,8 @@
 A language is one row in `LANGUAGES` and, when it has symbols, one query file beside this one. Importing this module
 loads no grammar: the server process needs only names and paths.
 
-A query file (`<name>.scm`, the query language of tree-sitter) has two parts, divided by the line `;;; occurrences`.
+A query file (`<name>.scm`, the query language of tree-sitter) has two parts, divided by the line `;;; occurrences`, and
+may have a third after the line `;;; bindings`.
 
 The first part says what is defined, one match at a time. Captures, after the convention of tree-sitter's tags:
 
@@ -43,6 +44,7 @@ from typing import Literal
 
 HEAD_CHARACTERS = 16_384  # how much of a text `language_of` and `is_generated` look at
 _OCCURRENCES = "\n;;; occurrences\n"
+_BINDINGS = "\n;;; bindings\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +213,13 @@ def by_name() -> dict[str, Language]:
     return {language.name: language for language in LANGUAGES}
 
 
-def query_text(language: Language) -> tuple[str, str]:
-    """The two parts of a language's queries: what is defined, what occurs."""
+def query_text(language: Language) -> tuple[str, str, str]:
+    """The three parts of a language's queries: what is defined, what occurs, what is bound; the last may be empty."""
     texts = [Path(__file__).with_name(f"{name}.scm").read_text("utf-8") for name in language.queries]
-    parts = [text.partition(_OCCURRENCES) for text in texts]
-    return "\n".join(part[0] for part in parts), "\n".join(part[2] for part in parts)
+    parts = [
+        (definitions, *rest.partition(_BINDINGS)) for definitions, _, rest in (t.partition(_OCCURRENCES) for t in texts)
+    ]
+    return tuple("\n".join(part[at] for part in parts) for at in (0, 1, 3))  # type: ignore[return-value]
 
 
 @cache

@@ -63,3 +63,38 @@
 (lambda) @local.scope
 (decorated_definition) @wrapper
 (comment) @comment
+
+;;; bindings
+
+(attribute object: (_) @of attribute: (identifier) @member)
+
+(assignment left: [(identifier) (attribute)] @target !type right: (_) @value)
+(assignment left: [(identifier) (attribute)] @target type: (type) @type)
+(augmented_assignment left: (identifier) @target)
+(named_expression name: (identifier) @target value: (_) @value)
+
+(parameters (identifier) @target)
+(parameters (default_parameter name: (identifier) @target value: [(none) @value (_)]))
+(parameters (typed_parameter (identifier) @target type: (type) @type))
+(parameters (typed_default_parameter name: (identifier) @target type: (type) @type))
+(lambda_parameters (identifier) @target)
+(lambda_parameters (default_parameter name: (identifier) @target))
+
+(for_statement left: (identifier) @target)
+(for_in_clause left: (identifier) @target)
+(pattern_list [(identifier) (attribute)] @target)
+(tuple_pattern [(identifier) (attribute)] @target)
+(list_pattern [(identifier) (attribute)] @target)
+(list_splat_pattern (identifier) @target)
+(dictionary_splat_pattern (identifier) @target)
+(case_pattern (dotted_name . (identifier) @target .))
+(case_pattern (as_pattern (identifier) @target))
+(splat_pattern (identifier) @target)
+(with_statement
+  (with_clause (with_item value: (as_pattern (_) @entered alias: (as_pattern_target (identifier) @target))))) @with
+(as_pattern_target (tuple (identifier) @target))
+(except_clause value: (as_pattern alias: (as_pattern_target (identifier) @target)))
+
+(function_definition return_type: (type) @returns)
+(return_statement (_) @returned)
+(decorated_definition (decorator (_) @decorator) definition: (_ name: (identifier) @name))

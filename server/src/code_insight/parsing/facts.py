@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from code_insight.languages import Language, query_text
 from code_insight.model import NO_FACTS, Facts
+from code_insight.parsing.bindings import read_bindings
 from code_insight.parsing.headings import parse_headings
-from code_insight.parsing.outline import Outline, Surroundings, references
+from code_insight.parsing.outline import Outline, Surroundings, bindings, references
 from code_insight.parsing.source import Source, without_macros
 from code_insight.parsing.structure import read_structure
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 # What `parse` makes of a text changes with this number, and every blob is then parsed again.
 #   1  the first
-VERSION = 1
+#   2  receivers and bindings: what a name is an attribute of, which values and types names get
+VERSION = 2
 _MOST_ERROR_LINES = 20
 
 
@@ -39,6 +41,7 @@ class _Grammar(NamedTuple):
     parser: Parser
     structure: Query
     occurrences: Query
+    bindings: Query | None
 
 
 @cache
@@ -49,9 +52,14 @@ def _grammar(language: Language) -> _Grammar:
     assert language.grammar is not None
     module, function = language.grammar
     grammar = Grammar(getattr(importlib.import_module(module), function)())
-    structure, occurrences = query_text(language)
+    structure, occurrences, bindings = query_text(language)
     problems = "\n(ERROR) @error\n(MISSING) @error\n"
-    return _Grammar(Parser(grammar), Query(grammar, structure), Query(grammar, occurrences + problems))
+    return _Grammar(
+        Parser(grammar),
+        Query(grammar, structure),
+        Query(grammar, occurrences + problems),
+        Query(grammar, bindings) if bindings.strip() else None,
+    )
 
 
 def _parse_code(language: Language, text: bytes) -> Facts:
@@ -63,11 +71,13 @@ def _parse_code(language: Language, text: bytes) -> Facts:
     structure = read_structure(QueryCursor(grammar.structure).matches(root), source)
     occurrences = QueryCursor(grammar.occurrences).captures(root)
     outline = Outline(language, source, structure, Surroundings(occurrences, source))
+    bound = read_bindings(QueryCursor(grammar.bindings).matches(root) if grammar.bindings else (), source)
     return Facts(
         tuple(outline.symbols),
-        references(language, source, occurrences, outline, structure),
+        references(language, source, occurrences, outline, structure, bound.receivers),
         tuple(structure.imports),
         _error_lines(occurrences, source),
+        bindings(bound, outline),
     )
 
 

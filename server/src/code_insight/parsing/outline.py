@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from code_insight.languages import Language
-from code_insight.model import ReferenceFact, ReferenceKind, SymbolFact
+from code_insight.model import BindingFact, ReferenceFact, ReferenceKind, SymbolFact
 from code_insight.model import SymbolKind as Kind
+from code_insight.parsing.bindings import Bound
 from code_insight.parsing.source import DOC_CHARACTERS, MOST_SYMBOLS, SIGNATURE_CHARACTERS, Source, comment_text, dotted
 from code_insight.parsing.structure import FUNCTIONS, NAME_BYTES, TYPES, VALUES, Container, Draft, Structure
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _MOST_REFERENCES = 500_000
+_MOST_BINDINGS = 100_000
 # From the least to the most telling: an identifier that is also the name of a call is a call.
 _REFERENCE_KINDS = (
     ReferenceKind.NAME,
@@ -268,6 +270,7 @@ def references(
     occurrences: Mapping[str, Sequence[Node]],
     outline: Outline,
     structure: Structure,
+    receiver_of: Mapping[int, str],
 ) -> tuple[ReferenceFact, ...]:
     ends: dict[int, int] = {}
     kinds: dict[int, ReferenceKind] = {}
@@ -286,8 +289,18 @@ def references(
     for start, symbol, (line, column) in zip(used, enclosing, source.places(used), strict=True):
         name = name_at(start, ends[start])
         if name not in receivers and len(name) <= NAME_BYTES:
-            references.append(ReferenceFact(name, kinds[start], line, column, symbol))
+            references.append(ReferenceFact(name, kinds[start], line, column, symbol, receiver_of.get(start, "")))
     return tuple(references)
+
+
+def bindings(bound: Bound, outline: Outline) -> tuple[BindingFact, ...]:
+    drafts = sorted(bound.drafts)[:_MOST_BINDINGS]
+    enclosing = _enclosing([draft.offset for draft in drafts], outline.spans)
+    scopes = [symbol.parent if symbol.kind in VALUES else position for position, symbol in enumerate(outline.symbols)]
+    return tuple(
+        BindingFact(draft.name, draft.value, draft.is_type, scopes[symbol] if symbol >= 0 else -1)
+        for draft, symbol in zip(drafts, enclosing, strict=True)
+    )
 
 
 def _enclosing(offsets: Sequence[int], spans: Sequence[tuple[int, int]]) -> Iterator[int]:

@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from code_insight.model import (
+    BindingFact,
     Commit,
+    Evidence,
     FileRole,
     ImportFact,
     Occurrence,
@@ -239,6 +241,14 @@ class Reader:
         )
         found = [occurrence for row in self._rows(query, blob=blob) for occurrence in _occurrences(*row)]
         return sorted(found, key=lambda occurrence: (occurrence.line, occurrence.column))
+
+    def evidence(self, blob: int) -> Evidence:
+        """What a blob says of what its names mean; empty for a language of which that is not known."""
+        row = next(iter(self._rows("SELECT data FROM evidence WHERE blob = :blob", blob=blob)), None)
+        with storage_errors("read"):
+            bindings, receivers = json.loads(zlib.decompress(row[0])) if row else ((), ())
+        found = {(line, column): receiver for line, column, receiver in receivers}
+        return Evidence(tuple(BindingFact(*binding) for binding in bindings), found)
 
     def imports_of(self, blob: int) -> list[ImportFact]:
         """What a blob imports, by line."""

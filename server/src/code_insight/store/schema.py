@@ -18,7 +18,8 @@ from code_insight.model import ReferenceKind
 # What is on disk; another number means another file, made anew.
 # 1  2026-11: the first.
 # 2  2026-11: facts of an older parser stay beside the new ones, and answer, until a commit is whole again.
-FORMAT_VERSION = 2
+# 3  2026-11: evidence of what names mean, by blob.
+FORMAT_VERSION = 3
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
@@ -77,6 +78,7 @@ CREATE TABLE import (
   alias TEXT NOT NULL
 );
 CREATE INDEX import_by_blob ON import (blob);
+CREATE TABLE evidence (blob INTEGER PRIMARY KEY, data BLOB NOT NULL);
 
 CREATE TABLE commit_ (
   commit_ INTEGER PRIMARY KEY,

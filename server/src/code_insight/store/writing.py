@@ -111,6 +111,8 @@ class Writer:
             "INSERT INTO import VALUES (?, ?, ?, ?, ?)",
             ((number, fact.line, fact.module, fact.name, fact.alias) for fact in facts.imports),
         )
+        if evidence := _evidence(facts):
+            self._db.execute("INSERT INTO evidence VALUES (?, ?)", (number, evidence))
         return number
 
     def _insert_blob(self, new: NewBlob) -> int:
@@ -198,7 +200,7 @@ class Writer:
                 "INSERT INTO text_index (text_index, rowid, text) VALUES ('delete', ?, ?)",
                 (blob, zlib.decompress(text).decode()),
             )
-            for table in ("blob", "symbol", "occurrence", "import"):
+            for table in ("blob", "symbol", "occurrence", "import", "evidence"):
                 self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
 
     @contextlib.contextmanager
@@ -254,6 +256,13 @@ def _symbol_rows(blob: int, facts: Facts, names: dict[str, int]) -> Iterator[tup
             fact.doc,
             "\n".join(fact.bases),
         )
+
+
+def _evidence(facts: Facts) -> bytes:
+    receivers = [(fact.line, fact.column, fact.receiver) for fact in facts.references if fact.receiver]
+    if not facts.bindings and not receivers:
+        return b""
+    return zlib.compress(json.dumps((facts.bindings, receivers), separators=(",", ":")).encode(), 3)
 
 
 def _occurrence_rows(blob: int, facts: Facts, names: dict[str, int]) -> Iterator[tuple[int, int, int, bytes]]:

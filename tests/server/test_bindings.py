@@ -1,0 +1,129 @@
+"""What a text says of its own names: which values and types they get, and what they are attributes of."""
+
+from __future__ import annotations
+
+import pytest
+from code_insight.languages import by_name
+from code_insight.model import BindingFact
+from code_insight.parsing import parse
+
+
+def bindings_of(text: str) -> list[tuple[str, str]]:
+    """(name, value) of each binding in Python text; a type stands after a colon."""
+    found = parse(by_name()["python"], text.encode()).bindings
+    return [(one.name, f": {one.value}" if one.is_type else one.value) for one in found]
+
+
+def receivers_of(text: str) -> dict[str, str]:
+    """Name → what it is an attribute of, "" for one that stands alone."""
+    return {use.name: use.receiver for use in parse(by_name()["python"], text.encode()).references}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # The form in which a value is kept
+        ("x = y", [("x", "y")]),
+        ("x = y.z", [("x", "y.z")]),
+        ("x = Flask(__name__, a=[1])", [("x", "Flask()")]),
+        ("x = Flask(1).make(2).config", [("x", "Flask().make().config")]),
+        ("x = (y)", [("x", "y")]),
+        ("x = await y()", [("x", "y()")]),
+        ("x = None", [("x", "None")]),
+        ("x = []", [("x", "list()")]),
+        ("x = {**y}", [("x", "dict()")]),
+        ("x = 'a' 'b'", [("x", "str()")]),
+        ("x = ' '.join(y)", [("x", "str().join()")]),
+        ("x = y[0]", [("x", "")]),
+        ("x = y[0].z", [("x", "")]),
+        ("x = y or Z(1)", [("x", "y or Z()")]),
+        ("x = y or z or w", [("x", "")]),
+        ("x = y or z[0]", [("x", "")]),
+        ("x = y and z", [("x", "")]),
+        ("x = y()()", [("x", "")]),
+        ("x = lambda: y", [("x", "")]),
+        ("x = " + "a." * 40 + "b", [("x", "")]),
+        ("x = " + "a" * 200, [("x", "")]),
+        # Calls that give what they get
+        ("x = copy.copy(self)", [("x", "self")]),
+        ("x = deepcopy(self.y).z", [("x", "self.y.z")]),
+        ("x = t.cast('Flask', y)", [("x", "Flask()")]),
+        ("x = cast(list[int], y)", [("x", "cast()")]),
+        ("x = type(self)(1)", [("x", "self.__class__()")]),
+        ("x = type('T', (), {})", [("x", "type()")]),
+        ("x = super(A, self).y", [("x", "A.__super__.y")]),
+        # Where a name gets a value
+        ("self.x = y", [("self.x", "y")]),
+        ("x = y = z()", [("x", ""), ("y", "z()")]),
+        ("x, (y, *z), self.w = v", [("x", ""), ("y", ""), ("z", ""), ("self.w", "")]),
+        ("[x, y] = v", [("x", ""), ("y", "")]),
+        ("x += 1", [("x", "")]),
+        ("f(x := y())", [("x", "y()")]),
+        ("x[0] = y", []),
+        ("for x in y: pass", [("x", "")]),
+        ("for x, (_, y) in z: pass", [("x", ""), ("_", ""), ("y", "")]),
+        ("[x for x, y in z]", [("x", ""), ("y", "")]),
+        ("with f(1) as x: pass", [("x", "f().__enter__()")]),
+        ("async def g():\n    async with f(1) as x: pass", [("x", "f().__aenter__()")]),
+        ("with f() as (x, y): pass", [("x", ""), ("y", "")]),
+        ("with f()[0] as x: pass", [("x", "")]),
+        ("try: pass\nexcept E as x: pass", [("x", "")]),
+        ("match y:\n    case [x, *z]: pass\n    case A() as w: pass", [("x", ""), ("z", ""), ("w", "")]),
+        # Types
+        ("x: Flask", [("x", ": Flask")]),
+        ("x: t.Optional['Flask'] = y", [("x", ": t.Optional['Flask']")]),
+        ("self.x: Flask = y", [("self.x", ": Flask")]),
+        ("x: " + "a" * 200, [("x", ": ")]),
+        # Parameters
+        ("def f(x, y=1, /, *a, z, **k): pass", [("x", ""), ("y", ""), ("a", ""), ("z", ""), ("k", "")]),
+        ("def f(x: A, y: 'B' = 1, *a: C): pass", [("x", ": A"), ("y", ": 'B'"), ("a", "")]),
+        ("lambda x, y=1: x", [("x", ""), ("y", "")]),
+        ("def f(x=None): pass", [("x", "None")]),
+        # What a function gives
+        ("def f() -> A | None: ...", [("return", ": A | None")]),
+        ("def f():\n    return A()", [("return", "A()")]),
+        ("def f():\n    return", []),
+        ("@a.b(1)\n@c\ndef f(): ...", [("@", "a.b()"), ("@", "c")]),
+    ],
+)
+def test_where_a_name_gets_what(text: str, found: list[tuple[str, str]]) -> None:
+    assert bindings_of(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "receiver"),
+    [
+        ("f()", "f", ""),
+        ("a.f()", "f", "a"),
+        ("a.b.f()", "f", "a.b"),
+        ("A(1).f()", "f", "A()"),
+        ("self.f()", "f", "self"),
+        ("super().f()", "f", "super()"),
+        ("a[0].f()", "f", "?"),
+        ("(a or b).f()", "f", "?"),
+        ("''.f()", "f", "str()"),
+        ("(await a).f()", "f", "a"),
+        ("a.f = 1", "f", "a"),
+        ("@a.f\ndef g(): ...", "f", "a"),
+        ("def g(x: a.f): ...", "f", "a"),
+    ],
+)
+def test_what_a_name_is_an_attribute_of(text: str, name: str, receiver: str) -> None:
+    assert receivers_of(text)[name] == receiver
+
+
+def test_a_binding_stands_in_the_function_or_class_around_it() -> None:
+    text = b"a = 1\nclass C:\n    b = 2\n    def f(self, c):\n        d = 3\n        return d\n"
+    facts = parse(by_name()["python"], text)
+    inside = {one.name: facts.symbols[one.symbol].name if one.symbol >= 0 else "" for one in facts.bindings}
+    assert inside == {"a": "", "b": "C", "self": "f", "c": "f", "d": "f", "return": "f"}
+
+
+def test_other_languages_bind_nothing() -> None:
+    assert parse(by_name()["go"], b"package a\nfunc f() { x := g() }\n").bindings == ()
+
+
+def test_a_long_text_binds_in_its_order() -> None:
+    facts = parse(by_name()["python"], b"".join(b"x%d = y()\n" % number for number in range(3_000)))
+    assert facts.bindings[:2] == (BindingFact("x0", "y()", False, -1), BindingFact("x1", "y()", False, -1))
+    assert len(facts.bindings) > 1_000
