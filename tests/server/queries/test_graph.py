@@ -2,8 +2,35 @@
 
 import pytest
 from code_insight.errors import NotFound
-from code_insight.queries.graph import Users, used, users
+from code_insight.queries.graph import Certainty, Users, used, users
 from code_insight.store import IndexedCommit
+
+from tests.server.indexed import index
+
+HOUSE: dict[str, str | bytes] = {
+    "house/door.py": (
+        "LIMIT = 3\nclass Door:\n    def __init__(self, width=1):\n        self.width = width\n\n"
+        "    def swing(self):\n        return self.width < LIMIT\n\n"
+        "    def paint(self):\n        return self.swing()\n\n\n"
+        "class Gate(Door):\n    def __init__(self):\n        super().__init__(2)\n"
+    ),
+    "house/lamp.py": (
+        "class Lamp:\n    def __init__(self): ...\n\n    def swing(self): ...\n\n"
+        "    def main(self):\n        self.swing()\n"
+    ),
+    "house/use.py": (
+        "from house.door import Door\nfrom house.lamp import Lamp\n\n\n"
+        "def main(door: Door, lamp: Lamp, thing):\n"
+        "    thing.swing()\n    thing.paint()\n    lamp.swing()\n    door.swing()\n    Door().paint()\n    Lamp()\n"
+        "    door.width\n"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> IndexedCommit:
+    """A door and a lamp that both swing; only the door is painted."""
+    return index(tmp_path_factory.mktemp("house"), HOUSE)
 
 
 def places(found: Users) -> list[str]:
@@ -34,7 +61,7 @@ def test_a_use_says_what_it_stands_in(bazaar: IndexedCommit) -> None:
 def test_uses_in_other_languages_are_counted_and_left_out(bazaar: IndexedCommit) -> None:
     found = users(bazaar, "Thing.get")
     assert found.others == {"javascript": 1}
-    assert {use.occurrence.path.rpartition(".")[2] for use in found.uses} == {"py"}
+    assert (found.uses, found.elsewhere) == ((), 1)  # the one in Python is of a dictionary
 
 
 def test_other_definitions_of_the_name_are_told(bazaar: IndexedCommit) -> None:
@@ -71,6 +98,68 @@ def test_an_imported_name_means_the_definition_in_that_module(bazaar: IndexedCom
     _, names = used(bazaar, "test_door_opens")
     (door,) = [name for name in names if name.name == "Door"]
     assert door.definitions[0].path == "src/bazaar/doors.py"
+
+
+def sure(found: Users) -> dict[str, Certainty]:
+    return {place: use.certainty for place, use in zip(places(found), found.uses, strict=True)}
+
+
+def test_uses_that_mean_another_class_are_left_out_and_counted(house: IndexedCommit) -> None:
+    found = users(house, "Door.swing")
+    assert sure(found) == {
+        "house/door.py:10": Certainty.EXACT,
+        "house/use.py:9": Certainty.EXACT,
+        "house/use.py:6": Certainty.NAME,
+    }
+    assert found.elsewhere == 2
+    assert found.by_certainty == {Certainty.EXACT: 2, Certainty.NAME: 1}
+    assert found.is_resolved
+
+
+def test_a_use_that_nothing_tells_is_likely_when_only_one_definition_has_the_name(house: IndexedCommit) -> None:
+    assert sure(users(house, "Door.paint")) == {
+        "house/use.py:10": Certainty.EXACT,
+        "house/use.py:7": Certainty.LIKELY,
+    }
+
+
+def test_the_surest_uses_come_first(bazaar: IndexedCommit, house: IndexedCommit) -> None:
+    for found in (users(house, "Door.swing"), users(house, "Door.paint"), users(bazaar, "Door.open")):
+        order = [list(Certainty).index(use.certainty) for use in found.uses]
+        assert order == sorted(order)
+
+
+def test_an_everyday_name_is_never_likely(bazaar: IndexedCommit) -> None:
+    assert Certainty.LIKELY not in users(bazaar, "Thing.get").by_certainty
+
+
+def test_a_constructor_is_used_where_its_class_is_called(house: IndexedCommit) -> None:
+    found = users(house, "Door.__init__")
+    assert sure(found) == {"house/door.py:15": Certainty.EXACT, "house/use.py:10": Certainty.EXACT}
+
+
+def test_what_is_no_function_or_class_is_known_by_name_only(house: IndexedCommit) -> None:
+    found = users(house, "LIMIT")
+    assert (found.is_resolved, found.by_certainty) == (False, {Certainty.NAME: 1})
+
+
+def test_in_a_language_without_evidence_a_use_is_known_by_name_only(bazaar: IndexedCommit) -> None:
+    found = users(bazaar, "box_open")
+    assert (found.is_resolved, found.elsewhere) == (False, 0)
+    assert set(found.by_certainty) == {Certainty.NAME}
+
+
+def test_a_variable_that_holds_what_is_from_outside_is_defined_here(house: IndexedCommit) -> None:
+    _, names = used(house, "Door.swing")
+    assert [[s.path for s in n.definitions] for n in names if n.name == "LIMIT"] == [["house/door.py"]]
+
+
+def test_what_a_function_uses_is_exact_where_evidence_tells(house: IndexedCommit) -> None:
+    _, names = used(house, "main", "house/use.py")
+    known = {n.name: ([s.qualified_name for s in n.definitions], n.certainty) for n in names if n.definitions}
+    assert known["Door"] == (["Door"], Certainty.EXACT)
+    assert known["paint"] == (["Door.paint"], Certainty.NAME)
+    assert known["swing"][1] is Certainty.NAME
 
 
 def test_an_unknown_symbol_is_answered_with_the_nearest(bazaar: IndexedCommit) -> None:

@@ -34,19 +34,21 @@ PYTHON = {
 
 
 @pytest.mark.parametrize(
-    ("path", "module", "name", "found"),
+    ("path", "module", "name", "found", "is_module"),
     [
-        ("src/shop/__init__.py", ".cart", "Cart", "src/shop/cart.py"),
-        ("src/shop/cart.py", ".", "money", "src/shop/money.py"),
-        ("src/shop/cart.py", ".money", "Money", "src/shop/money.py"),
-        ("src/shop/cart.py", "shop.db", "models", "src/shop/db/models.py"),
-        ("src/shop/db/models.py", "..cart", "Cart", "src/shop/cart.py"),
-        ("scripts/run.py", "helper", "", "scripts/helper.py"),
-        ("scripts/run.py", "shop.cart", "", "src/shop/cart.py"),
+        ("src/shop/__init__.py", ".cart", "Cart", "src/shop/cart.py", False),
+        ("src/shop/cart.py", ".", "money", "src/shop/money.py", True),
+        ("src/shop/cart.py", ".money", "Money", "src/shop/money.py", False),
+        ("src/shop/cart.py", "shop.db", "models", "src/shop/db/models.py", True),
+        ("src/shop/db/models.py", "..cart", "Cart", "src/shop/cart.py", False),
+        ("scripts/run.py", "helper", "", "scripts/helper.py", True),
+        ("scripts/run.py", "shop.cart", "", "src/shop/cart.py", True),
     ],
 )
-def test_a_python_import_means_a_file(tmp_path: Path, path: str, module: str, name: str, found: str) -> None:
-    assert targets(tmp_path, PYTHON)[path, module, name] == Target((found,))
+def test_a_python_import_means_a_file_or_something_in_it(
+    tmp_path: Path, path: str, module: str, name: str, found: str, is_module: bool
+) -> None:
+    assert targets(tmp_path, PYTHON)[path, module, name] == Target((found,), is_module=is_module)
 
 
 def test_pythons_own_library_is_not_shadowed_by_a_script_elsewhere(tmp_path: Path) -> None:

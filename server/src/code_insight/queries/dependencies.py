@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from code_insight.errors import NotFound
 from code_insight.model import FileRole
-from code_insight.queries import role_order
+from code_insight.queries import place_order
 from code_insight.queries.files import normal_path, unknown_path
 from code_insight.queries.imports import Import, imports
 from code_insight.queries.requirements import Requirement, requirements
@@ -126,7 +126,7 @@ def _edges(pairs: Iterable[tuple[str, Import]], roles: Mapping[str, FileRole], *
         )
         for path, group in grouped.items()
     ]
-    return tuple(sorted(edges, key=lambda edge: (role_order(edge.role), -edge.count, edge.path)))
+    return tuple(sorted(edges, key=lambda edge: (place_order(edge.role, edge.path), -edge.count, edge.path)))
 
 
 def _graph(found: list[Import], roles: Mapping[str, FileRole]) -> dict[str, list[str]]:

@@ -1,19 +1,34 @@
-"""Who uses a symbol, and whom it uses; by name, with what speaks for it."""
+"""Who uses a symbol, and whom it uses; each with how sure that is."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from enum import StrEnum
 
 from code_insight.model import FileRole, Occurrence, ReferenceKind, Symbol, SymbolKind, family_of
 from code_insight.queries import place_order
 from code_insight.queries.files import text_lines
+from code_insight.queries.resolving import COMMON, Defined, Meaning, Outside, Resolver, knows
 from code_insight.queries.symbols import TYPES, find_symbols, rank
 from code_insight.store import IndexedCommit, Reader
 
 _KIND_ORDER = {kind: place for place, kind in enumerate(ReferenceKind)}
 _MENTIONS = (ReferenceKind.IMPORT, ReferenceKind.NAME)
+_RESOLVED_KINDS = TYPES | {SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR}
 _NAMES_ARE_IMPORTED = frozenset({"python", "javascript", "rust", "php"})
+_RESOLVED_AT_MOST = 2_000  # uses of one name, source before tests; the rest stays by name
+
+
+class Certainty(StrEnum):
+    """How sure it is that a use means a symbol; the surest first."""
+
+    EXACT = "exact"  # scopes, imports and types leave this one definition
+    LIKELY = "likely"  # nothing tells, but no other definition here has the name, and it is not an everyday one
+    NAME = "name"  # only the name matches
+
+
+_CERTAINTY_ORDER = {certainty: place for place, certainty in enumerate(Certainty)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,7 @@ class Use:
     occurrence: Occurrence  # the most telling one of the line
     text: str  # the line, without white space around it
     inside: Symbol | None  # what it stands in
+    certainty: Certainty
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +50,10 @@ class Users:
     uses: tuple[Use, ...]  # those that were asked for; see `users` for their order
     by_role: dict[FileRole, int]  # how many lines there are in all
     files: int
-    others: dict[str, int]  # language → lines with the same name that cannot mean the symbol
+    others: dict[str, int]  # language → uses of the same name that cannot mean the symbol
+    by_certainty: dict[Certainty, int]  # how many lines there are in all
+    elsewhere: int  # uses of the same name that mean something else
+    is_resolved: bool  # whether it was looked into what each use means
 
     @property
     def total(self) -> int:
@@ -49,13 +68,14 @@ class Used:
     kind: ReferenceKind
     lines: tuple[int, ...]
     definitions: tuple[Symbol, ...]  # in this repository, best first; empty when the name is from outside, or local
+    certainty: Certainty  # that the first of them is meant
 
 
 def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, most: int = 2_000) -> Users:
     """Who uses the symbol that `name` means best; `most` lines from the `first` (from 0) on.
 
-    Source before tests; in each, the symbol's own file first, then files that import the name, then the others; in a
-    file calls before mentions. Raises NotFound with the nearest names.
+    The surest first; then source before tests; in each, the symbol's own file first, then files that import the name,
+    then the others; in a file calls before mentions. Raises NotFound with the nearest names.
     """
     with Reader(indexed) as reader:
         symbol = find_symbols(reader, name, path)[0]
@@ -63,17 +83,71 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
         languages = {file.path: file.language for file in reader.files_with(symbol.name)}
         found = list(reader.occurrences(symbol.name))
         mine = [o for o in found if family_of(languages[o.path]) == family]
+        if symbol.kind is SymbolKind.CONSTRUCTOR and _is_resolved(symbol):
+            mine += _calls_of_class(reader, symbol)
         others = Counter(languages[o.path] or "text" for o in found if family_of(languages[o.path]) != family)
-        lines = _ranked(_lines(mine), symbol)
+        sure, elsewhere = _certainties(reader, symbol, mine)
+        lines = _ranked(_lines([o for o in mine if o in sure]), symbol, sure)
         same = [s for s in reader.symbols_named(symbol.name) if s != symbol and family_of(s.language) == family]
         return Users(
             symbol,
             tuple(sorted((s for s in same if not _is_declaration_of(s, symbol)), key=rank)),
-            tuple(_uses(reader, lines[first : first + most])),
+            tuple(_uses(reader, lines[first : first + most], sure)),
             dict(Counter(occurrence.role for occurrence in lines)),
             len({occurrence.path for occurrence in lines}),
             dict(others.most_common()),
+            dict(Counter(sure[occurrence] for occurrence in lines)),
+            elsewhere,
+            _is_resolved(symbol),
         )
+
+
+def _calls_of_class(reader: Reader, constructor: Symbol) -> list[Occurrence]:
+    """The calls that make a value with a constructor which is not named like its class."""
+    name = constructor.container.rpartition(".")[2]
+    languages = {file.path: file.language for file in reader.files_with(name)}
+    calls = [use for use in reader.occurrences(name) if use.kind is ReferenceKind.CALL]
+    return [use for use in calls if family_of(languages[use.path]) == family_of(constructor.language)]
+
+
+def _is_resolved(symbol: Symbol) -> bool:
+    return symbol.kind in _RESOLVED_KINDS and knows(symbol.language)
+
+
+def _certainties(
+    reader: Reader, symbol: Symbol, occurrences: list[Occurrence]
+) -> tuple[dict[Occurrence, Certainty], int]:
+    """How sure each use is, and how many mean something else; those are left out."""
+    if not _is_resolved(symbol):
+        return dict.fromkeys(occurrences, Certainty.NAME), 0
+    resolver = Resolver(reader)
+    likely = Certainty.LIKELY if _is_the_only_one(reader, symbol) else Certainty.NAME
+    sure: dict[Occurrence, Certainty] = {}
+    elsewhere = 0
+    nearest = sorted(occurrences, key=lambda o: (place_order(o.role, o.path), o.path))  # stable: lines keep their order
+    for occurrence in nearest[:_RESOLVED_AT_MOST]:
+        meaning = resolver.meaning(occurrence)
+        if meaning is None:
+            sure[occurrence] = likely
+        elif _means(meaning, symbol):
+            sure[occurrence] = Certainty.EXACT
+        else:
+            elsewhere += 1
+    return sure | dict.fromkeys(nearest[_RESOLVED_AT_MOST:], Certainty.NAME), elsewhere
+
+
+def _means(meaning: Meaning, symbol: Symbol) -> bool:
+    if not isinstance(meaning, Defined):
+        return False
+    found = meaning.symbol
+    if (found.path, found.position) == (symbol.path, symbol.position):
+        return True
+    return symbol.kind is SymbolKind.CONSTRUCTOR and (found.path, found.position) == (symbol.path, symbol.parent)
+
+
+def _is_the_only_one(reader: Reader, symbol: Symbol) -> bool:
+    same = [s for s in reader.symbols_named(symbol.name) if family_of(s.language) == family_of(symbol.language)]
+    return len(same) == 1 and symbol.name not in COMMON and not symbol.name.startswith("__")
 
 
 def _is_declaration_of(other: Symbol, symbol: Symbol) -> bool:
@@ -94,7 +168,7 @@ def _lines(occurrences: list[Occurrence]) -> list[Occurrence]:
     return list(best.values())
 
 
-def _ranked(lines: list[Occurrence], symbol: Symbol) -> list[Occurrence]:
+def _ranked(lines: list[Occurrence], symbol: Symbol, sure: dict[Occurrence, Certainty]) -> list[Occurrence]:
     importing = {o.path for o in lines if o.kind in (ReferenceKind.IMPORT, ReferenceKind.INHERIT)}
     telling = {o.path for o in lines if o.kind not in _MENTIONS}
 
@@ -102,12 +176,13 @@ def _ranked(lines: list[Occurrence], symbol: Symbol) -> list[Occurrence]:
         at = occurrence.path
         nearness = 0 if at == symbol.path else (1 if at in importing and at in telling else 3 - (at in telling))
         is_mention = occurrence.kind in _MENTIONS
-        return place_order(occurrence.role, at), nearness, at, is_mention, occurrence.line
+        certainty = _CERTAINTY_ORDER[sure[occurrence]]
+        return certainty, place_order(occurrence.role, at), nearness, at, is_mention, occurrence.line
 
     return sorted(lines, key=key)
 
 
-def _uses(reader: Reader, occurrences: list[Occurrence]) -> list[Use]:
+def _uses(reader: Reader, occurrences: list[Occurrence], sure: dict[Occurrence, Certainty]) -> list[Use]:
     lines: dict[int, list[str]] = {}
     symbols: dict[str, list[Symbol]] = {}
     found = []
@@ -119,7 +194,7 @@ def _uses(reader: Reader, occurrences: list[Occurrence]) -> list[Use]:
         here, around = lines[occurrence.blob], symbols[occurrence.path]
         text = here[occurrence.line - 1].strip() if occurrence.line <= len(here) else ""
         inside = around[occurrence.symbol] if 0 <= occurrence.symbol < len(around) else None
-        found.append(Use(occurrence, text, inside))
+        found.append(Use(occurrence, text, inside, sure[occurrence]))
     return found
 
 
@@ -138,11 +213,33 @@ def used(indexed: IndexedCommit, name: str, path: str = "") -> tuple[Symbol, lis
             kinds[occurrence.name] = min(best, occurrence.kind, key=_KIND_ORDER.__getitem__)
             lines.setdefault(occurrence.name, []).append(occurrence.line)
         imports = {fact.alias or fact.name: fact.module for fact in reader.imports_of(symbol.blob)}
-        found = [
-            Used(n, kind, tuple(dict.fromkeys(lines[n])), _definitions(reader, n, kind, symbol, imports))
-            for n, kind in kinds.items()
-        ]
+        meant = _meant(reader, symbol, inside)
+        found = []
+        for n, kind in kinds.items():
+            exact = meant.get(n)
+            named = exact if exact is not None else _definitions(reader, n, kind, symbol, imports)
+            certainty = Certainty.NAME if exact is None else Certainty.EXACT
+            found.append(Used(n, kind, tuple(dict.fromkeys(lines[n])), named, certainty))
         return symbol, sorted(found, key=lambda u: (not u.definitions, _KIND_ORDER[u.kind], u.lines[0], u.name))
+
+
+def _meant(reader: Reader, user: Symbol, inside: list[Occurrence]) -> dict[str, tuple[Symbol, ...]]:
+    """Name → the definitions that all its uses mean by evidence, none for what is from outside; for as many as tell."""
+    if not knows(user.language):
+        return {}
+    resolver = Resolver(reader)
+    here = {symbol.name for symbol in reader.symbols_in(user.path)}  # a variable may hold what is from outside
+    meanings: dict[str, list[Meaning | None]] = {}
+    for occurrence in inside:
+        meanings.setdefault(occurrence.name, []).append(resolver.meaning(occurrence._replace(path=user.path)))
+    found = {}
+    for name, group in meanings.items():
+        symbols = [m.symbol for m in group if isinstance(m, Defined)]
+        if len(symbols) == len(group):
+            found[name] = tuple(dict.fromkeys(symbol for symbol in symbols if symbol != user))
+        elif all(isinstance(m, Outside) for m in group) and name not in here:
+            found[name] = ()
+    return found
 
 
 def _definitions(

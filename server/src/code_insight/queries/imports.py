@@ -26,6 +26,7 @@ class Target:
     paths: tuple[str, ...] = ()  # files of this repository; several when a whole folder is imported (Go, Java's `*`)
     package: str = ""  # a package from outside
     is_standard: bool = False  # that package is the language's own library
+    is_module: bool = False  # the imported name is itself the file at `paths`, and not something in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Import:
 def imports(reader: Reader) -> list[Import]:
     """Every import of the commit, by path and line."""
     files = reader.files()
-    resolve = _Resolver(reader, files)
+    resolve = ImportResolver(reader, files)
     by_blob: dict[int, list[SourceFile]] = {}
     for file in files:
         if file.blob:
@@ -54,7 +55,7 @@ def imports(reader: Reader) -> list[Import]:
 
 
 @dataclass(slots=True)
-class _Resolver:
+class ImportResolver:
     """Answers what an import means; what it has to know of the repository is worked out when first needed."""
 
     reader: Reader
@@ -103,18 +104,22 @@ class _Resolver:
         top = name.partition(".")[0]
         is_standard = top in sys.stdlib_module_names
         folder = file.path.rpartition("/")[0]
-        for candidate in (f"{name}.{fact.name}", name, name.rpartition(".")[0]):
+        whole = f"{name}.{fact.name}" if fact.name not in ("", "*") else name
+        for candidate in dict.fromkeys((whole, name, name.rpartition(".")[0])):
             for root, path in modules.get(candidate, ()):
                 # A script sees what stands beside it; everybody sees what is not the standard library's.
                 if root == folder or not is_standard:
-                    return Target((path,))
+                    return Target((path,), is_module=candidate == whole)
         return Target() if top in modules and not is_standard else Target(package=top, is_standard=is_standard)
 
     def _python_at(self, place: str, name: str) -> Target:
-        inside = (f"{place}/{name}.py", f"{place}/{name}/__init__.py") if name not in ("", "*") else ()
-        for path in (*inside, f"{place}.py", f"{place}/__init__.py", f"{place}.pyi", f"{place}/{name}.pyi"):
+        inside = (f"{place}/{name}.py", f"{place}/{name}/__init__.py", f"{place}/{name}.pyi")
+        for path in inside if name not in ("", "*") else ():
             if path in self._paths:
-                return Target((path,))
+                return Target((path,), is_module=True)
+        for path in (f"{place}.py", f"{place}/__init__.py", f"{place}.pyi"):
+            if path in self._paths:
+                return Target((path,), is_module=name in ("", "*"))
         return Target()
 
     def _python_modules(self) -> dict[str, list[tuple[str, str]]]:
@@ -356,20 +361,20 @@ def packages(found: Iterable[Import]) -> dict[str, set[str]]:
     return used
 
 
-_RULES: dict[str, Callable[[_Resolver, SourceFile, ImportFact], Target]] = {
-    "python": _Resolver.python,
-    "javascript": _Resolver.script,
-    "typescript": _Resolver.script,
-    "tsx": _Resolver.script,
-    "go": _Resolver.go,
-    "rust": _Resolver.rust,
-    "java": _Resolver.java,
-    "c": _Resolver.include,
-    "cpp": _Resolver.include,
-    "csharp": _Resolver.csharp,
-    "ruby": _Resolver.ruby,
-    "php": _Resolver.php,
-    "bash": _Resolver.shell,
+_RULES: dict[str, Callable[[ImportResolver, SourceFile, ImportFact], Target]] = {
+    "python": ImportResolver.python,
+    "javascript": ImportResolver.script,
+    "typescript": ImportResolver.script,
+    "tsx": ImportResolver.script,
+    "go": ImportResolver.go,
+    "rust": ImportResolver.rust,
+    "java": ImportResolver.java,
+    "c": ImportResolver.include,
+    "cpp": ImportResolver.include,
+    "csharp": ImportResolver.csharp,
+    "ruby": ImportResolver.ruby,
+    "php": ImportResolver.php,
+    "bash": ImportResolver.shell,
 }
 _NODE = frozenset(
     """
