@@ -11,7 +11,8 @@ from fastmcp.exceptions import ToolError
 from tests.smoke.conftest import Start, wait_for_info
 from tests.smoke.places import ERAS, Era, Service, address_of, ask, ask_raw, client
 
-TOOLS = {"list_repositories", "add_repository", "overview", "read", "search", "outline", "symbol", "references"}
+TOOLS = {"list_repositories", "add_repository", "overview", "read", "search", "outline"}
+TOOLS |= {"symbol", "references", "dependencies"}
 
 
 def test_the_landing_page_is_html_that_runs_nothing_foreign(server: Service) -> None:

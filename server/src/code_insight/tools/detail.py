@@ -13,7 +13,7 @@ from pydantic import Field
 from code_insight.catalog import Catalog
 from code_insight.errors import NotFound
 from code_insight.model import FileRole, ReferenceKind, SourceFile, Symbol, SymbolKind
-from code_insight.queries import graph, role_order, search, symbols
+from code_insight.queries import dependencies, graph, role_order, search, symbols
 from code_insight.queries.files import normal_path
 from code_insight.queries.readme import sentence
 from code_insight.queries.words import Passage
@@ -104,9 +104,9 @@ class Detail:
         cursor: Cursor = "",
         budget_tokens: Budget = 2_000,
     ) -> Answer:
-        """Who uses a symbol (in), or whom it uses (out), line by line.
+        """Who uses a symbol (in), or whom it uses (out), line by line, the surest first.
 
-        Matched by name within the language; other definitions of the name are told, so that you know how sure it is.
+        exact: scopes, imports and types tell (Python); likely: the name is unique; name: it alone matches.
         """
         indexed = self.catalog.find(repository)
         bound = (symbol, direction, path, indexed.commit.oid)
@@ -118,6 +118,56 @@ class Detail:
             return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
         users = graph.users(indexed, symbol, path, offset, budget_tokens // 4)
         return _listed(_users_head(indexed, users), _users(users), offset, users.total, bound, budget_tokens, [indexed])
+
+    def dependencies(
+        self,
+        repository: Repository,
+        path: Path = "",
+        direction: Literal["in", "out"] = "out",
+        budget_tokens: Budget = 2_000,
+    ) -> Answer:
+        """What a file or folder imports (out: files, packages with versions, cycles), or who imports it (in)."""
+        indexed = self.catalog.find(repository)
+        found = dependencies.dependencies(indexed, path)
+        what = found.path or "The repository"
+        edges = found.imports if direction == "out" else found.imported_by
+        verb = "imports" if direction == "out" else "is imported by"
+        title = f"{what} {verb} {_count(edges, found)}"
+        sections = [Section(title, [_edge(edge) for edge in edges], lambda _: "Raise budget_tokens.", 3)]
+        if direction == "out":
+            packages = [_package(package) for package in found.packages]
+            sections.append(Section("Packages from outside: files that import it, version", packages, keep=3))
+        sections.append(Section("Import each other in a circle", [_cycle(cycle) for cycle in found.cycles]))
+        data = {"path": found.path, "edges": len(edges), "packages": len(found.packages), "cycles": len(found.cycles)}
+        top = head(indexed)
+        if found.unresolved:
+            top += f"\n{found.unresolved:,} of its imports mean neither a file here nor a known package."
+        return answer(top, sections, budget_tokens, **about(indexed), **data)
+
+
+def _count(edges: tuple[dependencies.Edge, ...], found: dependencies.Dependencies) -> str:
+    if found.is_file:
+        return f"{len(edges):,} files"
+    return f"{len(edges):,} folders" if found.path else f"itself: {len(edges):,} pairs of folders"
+
+
+def _edge(edge: dependencies.Edge) -> str:
+    role = "" if edge.role is FileRole.SOURCE else f" {edge.role}"
+    lines = f":{','.join(map(str, edge.lines[:4]))}" if edge.lines else f" {edge.count:,}"
+    names = f"  {shorten(', '.join(edge.names), 100)}" if edge.names else ""
+    return f"  {edge.path}{lines}{role}{names}"
+
+
+def _package(package: dependencies.Package) -> str:
+    wanted = package.requirement
+    if wanted is None:
+        return f"  {package.name} {package.files:,}"
+    locked = f", locked {wanted.locked}" if wanted.locked else ""
+    return f"  {package.name} {package.files:,}  {wanted.version or 'any version'}{locked} ({wanted.path})"
+
+
+def _cycle(cycle: tuple[str, ...]) -> str:
+    return f"  {len(cycle)} files: {shorten(', '.join(cycle), 300)}"
 
 
 def _found(
@@ -327,10 +377,25 @@ def _users_head(indexed: IndexedCommit, found: graph.Users) -> str:
     symbol = found.symbol
     counts = sorted(found.by_role.items(), key=lambda item: role_order(item[0]))
     roles = ", ".join(f"{count:,} in {_ROLE_WORDS.get(role, role)}" for role, count in counts)
-    uses = f"{found.total:,} lines in {found.files:,} files use the name{f' ({roles})' if roles else ''}."
+    is_sure = set(found.by_certainty) == {graph.Certainty.EXACT}
+    how = ("use it" if is_sure else "may use it") if found.is_resolved else "use the name"
+    uses = f"{found.total:,} lines in {found.files:,} files {how}{f' ({roles})' if roles else ''}."
+    uses += f" {_certainties(found)}" if found.is_resolved else f" {_homonyms(found)}"
     if found.others:
         uses += f" Left out, of other languages: {', '.join(f'{n:,} {name}' for name, n in found.others.items())}."
-    return f"{head(indexed)}\n{_signature(symbol)}  {symbol.path}:{symbol.start_line}\n{uses} {_homonyms(found)}"
+    return f"{head(indexed)}\n{_signature(symbol)}  {symbol.path}:{symbol.start_line}\n{uses}"
+
+
+def _certainties(found: graph.Users) -> str:
+    counts = found.by_certainty
+    words = {graph.Certainty.EXACT: "exact", graph.Certainty.LIKELY: "likely", graph.Certainty.NAME: "by name"}
+    sure = ", ".join(f"{counts[certainty]:,} {word}" for certainty, word in words.items() if certainty in counts)
+    text = f"{sure}." if sure else ""
+    if graph.Certainty.NAME in counts:
+        text += " The last match by name alone: nothing here tells what they mean."
+    if found.elsewhere:
+        text += f" {found.elsewhere:,} more uses of the name mean something else."
+    return text.strip() or "Nobody uses the name."
 
 
 def _homonyms(found: graph.Users) -> str:
@@ -341,20 +406,24 @@ def _homonyms(found: graph.Users) -> str:
     return f"By name only: some may mean {places}{more}."
 
 
+_SURE_WORDS = {graph.Certainty.EXACT: "", graph.Certainty.LIKELY: "likely ", graph.Certainty.NAME: "by name: "}
+
+
 def _users(found: graph.Users) -> list[_Row]:
     rows = []
     for use in found.uses:
         kind = "mention" if use.occurrence.kind is ReferenceKind.NAME else use.occurrence.kind
+        sure = _SURE_WORDS[use.certainty] if found.is_resolved else ""
         is_code = use.inside and use.inside.kind is not SymbolKind.HEADING
         inside = f" in {use.inside.qualified_name}" if use.inside and is_code else ""
-        rows.append((use.occurrence.path, f"{use.occurrence.line}: {cut(use.text, 200)}  [{kind}{inside}]"))
+        rows.append((use.occurrence.path, f"{use.occurrence.line}: {cut(use.text, 200)}  [{sure}{kind}{inside}]"))
     return rows
 
 
 def _used_head(indexed: IndexedCommit, user: Symbol, names: list[graph.Used]) -> str:
     known = sum(bool(name.definitions) for name in names)
     place = f"{_signature(user)}  {user.path}:{user.start_line}"
-    return f"{head(indexed)}\n{place}\nIt uses {len(names)} names; {known} of them are defined here (by name)."
+    return f"{head(indexed)}\n{place}\nIt uses {len(names)} names; {known} of them are defined here."
 
 
 def _used(names: list[graph.Used]) -> list[_Row]:
@@ -363,7 +432,8 @@ def _used(names: list[graph.Used]) -> list[_Row]:
     for name in (name for name in names if name.definitions):
         best, *others = name.definitions
         more = f" or {len(others)} more of the name" if others else ""
-        what = f"{best.kind} {best.qualified_name} {best.path}:{best.start_line}{more}"
+        sure = " (by name)" if name.certainty is graph.Certainty.NAME else ""
+        what = f"{best.kind} {best.qualified_name} {best.path}:{best.start_line}{sure}{more}"
         rows.append(("Defined here", f"{name.name} [{_kind_and_lines(name)}] → {what}"))
     outside = [name for name in names if not name.definitions and name.kind is not ReferenceKind.NAME]
     rows += [("From outside, or local", f"{name.name} [{_kind_and_lines(name)}]") for name in outside]
