@@ -586,6 +586,19 @@ def test_documentation_is_cut_at_2000_characters() -> None:
     assert len(symbol_of(f'def f():\n    """{"x" * 5000}"""\n', "python", "f").doc) == 2000
 
 
+@pytest.mark.parametrize(
+    ("language", "source", "signature"),
+    [
+        ("python", "class Config(dict):  # type: ignore[type-arg]\n    x = 1\n", "class Config(dict)"),
+        ("python", "def f(x: str = '# a') -> int:\n    pass\n", "def f(x: str = '# a') -> int"),
+        ("go", "package p\n\nfunc f(a int) { // why\n}\n", "func f(a int)"),
+    ],
+)
+def test_a_signature_ends_before_a_comment_in_front_of_the_body(language: str, source: str, signature: str) -> None:
+    (symbol,) = parse(by_name()[language], source.encode()).symbols[:1]
+    assert symbol.signature == signature
+
+
 def test_a_signature_is_cut_at_300_characters() -> None:
     parameters = ", ".join(f"parameter{number}" for number in range(100))
     assert len(symbol_of(f"def f({parameters}): pass\n", "python", "f").signature) == 300
@@ -879,7 +892,16 @@ def test_each_query_file_has_both_parts(language: Language) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["tests/a.py", "a/test_x.py", "x_test.go", "src/a.test.ts", "src/__tests__/a.js", "b/CartTest.java", "x_spec.rb"],
+    [
+        "tests/a.py",
+        "a/test_x.py",
+        "x_test.go",
+        "src/a.test.ts",
+        "src/__tests__/a.js",
+        "b/CartTest.java",
+        "x_spec.rb",
+        "Shop.Tests/A.cs",
+    ],
 )
 def test_a_test_is_known_by_its_path(path: str) -> None:
     assert is_test_path(path)

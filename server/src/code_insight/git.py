@@ -448,7 +448,10 @@ class _Child:
 
     def check(self) -> None:
         """The child has ended well; raises what its end means otherwise."""
-        code = self._process.wait()
+        try:
+            code = self._process.wait(timeout=self._limits.seconds)
+        except subprocess.TimeoutExpired:
+            raise TookTooLong("git said all it had to say, and did not end.", "Try again.") from None
         if code == 0:
             return
         raise _meaning(self._stderr)

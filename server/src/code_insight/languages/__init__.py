@@ -271,6 +271,7 @@ def _language_of_shebang(text_head: str) -> Language | None:
 
 
 _TEST_FOLDERS = frozenset({"test", "tests", "testing", "__tests__", "spec", "specs", "testdata", "e2e", "fixtures"})
+_TEST_PROJECTS = (".test", ".tests", ".unittests", ".integrationtests")  # of .NET: Shop.Cart.Tests
 _TEST_FILE = (
     r"test_.+\.py|.+_test\.(?:py|go|rb|cc|cpp|c|exs|dart)|conftest\.py|tests?\.(?:py|rs)"
     r"|.+\.(?:test|spec|e2e|cy)\.[cm]?[jt]sx?"
@@ -282,7 +283,9 @@ _TEST_FILE = (
 def is_test_path(path: str) -> bool:
     """Whether a path looks like a test, by the conventions of its language."""
     *folders, name = path.split("/")
-    return not _TEST_FOLDERS.isdisjoint(folder.lower() for folder in folders) or bool(re.fullmatch(_TEST_FILE, name))
+    lowered = [folder.lower() for folder in folders]
+    in_tests = not _TEST_FOLDERS.isdisjoint(lowered) or any(folder.endswith(_TEST_PROJECTS) for folder in lowered)
+    return in_tests or bool(re.fullmatch(_TEST_FILE, name))
 
 
 _GENERATED_FILE = (

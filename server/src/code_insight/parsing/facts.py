@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # What `parse` makes of a text changes with this number, and every blob is then parsed again.
 #   1  the first
 #   2  receivers and bindings: what a name is an attribute of, which values and types names get
-VERSION = 2
+#   3  signatures end before a comment in front of the body
+VERSION = 3
 _MOST_ERROR_LINES = 20
 
 

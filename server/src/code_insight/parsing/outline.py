@@ -218,6 +218,7 @@ class Outline:
     def _signature(self, draft: Draft, kind: Kind) -> str:
         start = self._source.start_with_keywords(self._around.after_attributes(draft.start, draft.name_start))
         text = self._source.slice(start, min(draft.body, start + 4 * SIGNATURE_CHARACTERS))
+        text = _COMMENT_BEFORE_BODY.sub("", text)
         if kind in VALUES or kind is Kind.MACRO:
             text = text.partition("\n")[0].rstrip("\\\r ")
         text = _PADDING.sub(r"\1\2", " ".join(text.split()))
@@ -251,6 +252,7 @@ class Outline:
         self.spans = [self.spans[i] for i in kept]
 
 
+_COMMENT_BEFORE_BODY = re.compile(r"[:{)][ \t]*(?:#(?!\[)|//)[^\n]*\s*\Z")  # class Config(dict):  # type: ignore
 _PADDING = re.compile(r"([(\[]) |,? ([)\]])")
 
 
