@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 _CALLED = (SymbolKind.FUNCTION, SymbolKind.METHOD)
-Node = tuple[str, int]  # path and position of a symbol
+Node = tuple[str, str]  # path and qualified name of a symbol
 Edge = tuple[Node, Node]
 
 
@@ -82,7 +82,7 @@ def _site(
     meaning = resolver.meaning(use)
     meant = meaning.symbol if isinstance(meaning, Defined) else None
     return Site(
-        caller=(caller.path, caller.position),
+        caller=(caller.path, caller.qualified_name),
         name=use.name,
         truth=_node(at_place.get(place) if place else None),
         is_known=symbol is not None,
@@ -92,7 +92,8 @@ def _site(
 
 
 def _node(symbol: Symbol | None) -> Node | None:
-    return (symbol.path, symbol.position) if symbol and symbol.kind in _CALLED else None
+    """A function; all its overloads are one."""
+    return (symbol.path, symbol.qualified_name) if symbol and symbol.kind in _CALLED else None
 
 
 def score(found: list[Site], predict: Callable[[Site], list[Node]]) -> tuple[float, float, float, float, int]:
@@ -124,7 +125,7 @@ def main(folder: Path, index: Path, below: str = "") -> None:
         limits = CatalogLimits(ClonePolicy(()), (folder.resolve(),), total_bytes=1 << 30)
         indexed = Catalog(Path(data), limits).add(str(folder.resolve())).indexed
         found, functions = sites(indexed, oracle)
-    nodes = {name: [(symbol.path, symbol.position) for symbol in group] for name, group in functions.items()}
+    nodes = {name: list({(s.path, s.qualified_name): None for s in group}) for name, group in functions.items()}
 
     def every(site: Site) -> list[Node]:
         return nodes.get(site.name, [])

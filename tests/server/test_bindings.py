@@ -123,6 +123,34 @@ def test_other_languages_bind_nothing() -> None:
     assert parse(by_name()["go"], b"package a\nfunc f() { x := g() }\n").bindings == ()
 
 
+TYPESCRIPT = """\
+class A<T> extends B<T> {
+  private x: Foo<T> | null = null;
+  #y = new Map<string, X>();
+  constructor(private readonly s: Svc, public n?: Num) { super(); this.z = s; }
+  m(a: A[], { b }: P, cb: () => void): Promise<A> { const q = this.x!.make(b) as W; return q; }
+}
+const [u, { v: w }] = f();
+"""
+
+
+def test_typescript_binds_fields_parameters_and_what_functions_give() -> None:
+    found = parse(by_name()["typescript"], TYPESCRIPT.encode()).bindings
+    said = {(one.name, f": {one.value}" if one.is_type else one.value) for one in found}
+    fields = {("x", ": Foo[T] | null"), ("#y", "Map()"), ("this.s", ": Svc"), ("this.n", ": Num"), ("this.z", "s")}
+    parameters = {("s", ": Svc"), ("n", ": Num"), ("a", ": "), ("b", ""), ("cb", ": ")}
+    assert said >= fields | parameters | {("return", ": Promise[A]"), ("u", ""), ("w", "")}
+
+
+def test_typescript_names_are_attributes_of_what_stands_before() -> None:
+    uses = parse(by_name()["typescript"], TYPESCRIPT.encode()).references
+    assert {(use.name, use.receiver) for use in uses if use.receiver} == {
+        ("z", "this"),
+        ("x", "this"),
+        ("make", "this.x"),
+    }
+
+
 def test_a_long_text_binds_in_its_order() -> None:
     facts = parse(by_name()["python"], b"".join(b"x%d = y()\n" % number for number in range(3_000)))
     assert facts.bindings[:2] == (BindingFact("x0", "y()", False, -1), BindingFact("x1", "y()", False, -1))

@@ -102,3 +102,17 @@
 (export_statement) @wrapper
 (decorator) @attribute
 (comment) @comment
+
+;;; bindings
+
+(member_expression object: (_) @of property: [(property_identifier) (private_property_identifier)] @member)
+
+(variable_declarator name: (identifier) @target value: (_) @value)
+(assignment_expression left: [(identifier) (member_expression)] @target right: (_) @value)
+(for_in_statement left: (identifier) @target)
+(catch_clause parameter: (identifier) @target)
+(arrow_function parameter: (identifier) @target)
+(return_statement (_) @returned)
+(array_pattern (identifier) @target)
+(object_pattern (shorthand_property_identifier_pattern) @target)
+(object_pattern (pair_pattern value: (identifier) @target))

@@ -9,3 +9,11 @@
 
 (class_heritage (identifier) @reference.inherit)
 (class_heritage (member_expression property: (property_identifier) @reference.inherit))
+
+;;; bindings
+
+(field_definition property: [(property_identifier) (private_property_identifier)] @target value: (_) @value)
+(formal_parameters (identifier) @target)
+(formal_parameters (assignment_pattern left: (identifier) @target))
+(formal_parameters (rest_pattern (identifier) @target))
+(formal_parameters (object_pattern (shorthand_property_identifier_pattern) @target))

@@ -52,3 +52,28 @@
 (extends_type_clause type: (generic_type name: (nested_type_identifier name: (type_identifier) @reference.inherit)))
 (import_require_clause (identifier) @reference.import)
 (ambient_declaration) @wrapper
+
+;;; bindings
+
+(public_field_definition name: [(property_identifier) (private_property_identifier)] @target !type value: (_) @value)
+(public_field_definition name: [(property_identifier) (private_property_identifier)] @target
+  type: (type_annotation (_) @type))
+(property_signature name: (property_identifier) @target type: (type_annotation (_) @type))
+(variable_declarator name: (identifier) @target type: (type_annotation (_) @type))
+
+(required_parameter pattern: (identifier) @target !type)
+(required_parameter pattern: (identifier) @target type: (type_annotation (_) @type))
+(optional_parameter pattern: (identifier) @target !type)
+(optional_parameter pattern: (identifier) @target type: (type_annotation (_) @type))
+(required_parameter (accessibility_modifier) pattern: (identifier) @property type: (type_annotation (_) @type))
+(optional_parameter (accessibility_modifier) pattern: (identifier) @property type: (type_annotation (_) @type))
+(required_parameter pattern: (rest_pattern (identifier) @target))
+(required_parameter pattern: (object_pattern (shorthand_property_identifier_pattern) @target))
+
+(function_declaration return_type: (type_annotation (_) @returns))
+(function_expression return_type: (type_annotation (_) @returns))
+(function_signature return_type: (type_annotation (_) @returns))
+(method_definition return_type: (type_annotation (_) @returns))
+(method_signature return_type: (type_annotation (_) @returns))
+(abstract_method_signature return_type: (type_annotation (_) @returns))
+(arrow_function return_type: (type_annotation (_) @returns))

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 _MOST_STEPS = 12
 _MOST_CHARACTERS = 120
 _NAMES = frozenset(
-    {"identifier", "this", "self", "super", "type_identifier", "property_identifier", "field_identifier"}
+    {
+        "private_property_identifier",
+        "shorthand_property_identifier_pattern",
+        "identifier",
+        "this",
+        "self",
+        "super",
+        "type_identifier",
+        "property_identifier",
+        "field_identifier",
+    }
 )
 _ATTRIBUTES = {  # node type → fields of the object and of the name
     "attribute": ("object", "attribute"),
@@ -96,6 +106,11 @@ def read_bindings(matches: Iterable[tuple[int, Mapping[str, Sequence[Node]]]], s
         elif "decorator" in captures:
             offset = captures["name"][0].start_byte
             bound.drafts.append(BindingDraft(offset, "@", evident(captures["decorator"][0], source), is_type=False))
+        elif "property" in captures:
+            node = captures["property"][0]
+            name = f"this.{source.name(node.start_byte, node.end_byte)}"
+            value = _annotation(captures["type"][0], source)
+            bound.drafts.append(BindingDraft(node.start_byte, name, value, is_type=True))
         elif "target" in captures:
             _read_target(captures, source, bound)
     return bound
@@ -117,9 +132,18 @@ def _read_target(captures: Mapping[str, Sequence[Node]], source: Source, bound: 
     bound.drafts.append(BindingDraft(target.start_byte, name, value, is_type))
 
 
+_TYPES = frozenset(
+    {"type", "type_identifier", "generic_type", "nested_type_identifier", "union_type", "this_type", "predefined_type"}
+)
+
+
 def _annotation(node: Node, source: Source) -> str:
+    """A type as it is written, with brackets as Python's; "" for arrays, functions and all else that is no class."""
+    if node.type not in _TYPES:
+        return ""
     text = " ".join(source.slice(node.start_byte, node.end_byte).split()).removeprefix(":").strip()
-    return text if len(text) <= _MOST_CHARACTERS else ""
+    text = text.replace("<", "[").replace(">", "]") if node.type != "type" else text
+    return text if len(text) <= _MOST_CHARACTERS and "[]" not in text else ""
 
 
 def _value(node: Node, source: Source) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 #   1  the first
 #   2  receivers and bindings: what a name is an attribute of, which values and types names get
 #   3  signatures end before a comment in front of the body
-VERSION = 3
+#   4  receivers and bindings of JavaScript and TypeScript
+VERSION = 4
 _MOST_ERROR_LINES = 20
 
 

@@ -140,14 +140,15 @@ def _means(meaning: Meaning, symbol: Symbol) -> bool:
     if not isinstance(meaning, Defined):
         return False
     found = meaning.symbol
-    if (found.path, found.position) == (symbol.path, symbol.position):
-        return True
+    if (found.path, found.qualified_name, found.kind) == (symbol.path, symbol.qualified_name, symbol.kind):
+        return True  # an overload of it, if not itself
     return symbol.kind is SymbolKind.CONSTRUCTOR and (found.path, found.position) == (symbol.path, symbol.parent)
 
 
 def _is_the_only_one(reader: Reader, symbol: Symbol) -> bool:
     same = [s for s in reader.symbols_named(symbol.name) if family_of(s.language) == family_of(symbol.language)]
-    return len(same) == 1 and symbol.name not in COMMON and not symbol.name.startswith("__")
+    is_alone = len({(s.path, s.qualified_name) for s in same}) == 1
+    return is_alone and symbol.name not in COMMON and not symbol.name.startswith("__")
 
 
 def _is_declaration_of(other: Symbol, symbol: Symbol) -> bool:

@@ -28,7 +28,7 @@ _BUILTINS = frozenset(dir(builtins))
 _CONTAINERS = frozenset({"list", "dict", "set", "tuple", "frozenset", "sorted", "reversed", "iter", "zip", "enumerate"})
 _PASSING = frozenset({"next", "max", "min", "getattr", "vars", "copy", "deepcopy", "cast", "partial"})  # what they get
 _SELF = frozenset({"self", "cls", "this"})
-_LANGUAGES = frozenset({"python"})  # that have a third part in their query file
+_LANGUAGES = frozenset({"python", "javascript", "typescript", "tsx"})  # that have a third part in their query file
 
 
 @dataclass(frozen=True, slots=True)

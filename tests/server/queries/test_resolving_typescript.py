@@ -1,0 +1,109 @@
+"""What a name means in TypeScript: imports, re-exports, classes, interfaces, typed values; who uses an overload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from code_insight.queries.graph import Certainty, users
+from code_insight.queries.resolving import Defined, Instance, Meaning, Resolver
+from code_insight.store import IndexedCommit, Reader
+
+from tests.server.places import Repository, catalog_at
+
+FILES = {
+    "src/door.ts": """\
+export interface Lock { turn(): void }
+export class Base { close(): void {} }
+export class Door extends Base {
+  private lock: Lock;
+  spare = new Key();
+  constructor(private readonly bell: Bell) { super(); }
+  open(): Door;
+  open(force?: boolean): Door {
+    this.lock.turn();
+    this.spare.cut();
+    this.bell.ring();
+    super.close();
+    this.close();
+    return this;
+  }
+}
+export class Key { cut(): void {} }
+export class Bell { ring(): void {} }
+export function make(): Door { return new Door(new Bell()); }
+export const later = async (): Promise<Door> => make();
+""",
+    "src/index.ts": 'export { Door as Gate, make } from "./door";\nexport * from "./door";\n',
+    "src/main.ts": """\
+import { Gate, make, Key } from "./index";
+import * as doors from "./door";
+
+export async function run(anything: any, given: doors.Door | undefined) {
+  new Gate(null).open();
+  make().open();
+  given!.open();
+  (await doors.later()).open();
+  const key = new Key();
+  key.cut();
+  anything.open();
+  [given].forEach((given) => given.open());
+}
+""",
+    "src/other.ts": "export class Shop { open() {} }\nfunction f(shop: Shop) { shop.open(); }\n",
+}
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> IndexedCommit:
+    folder = tmp_path_factory.mktemp("typescript")
+    repository = Repository(folder / "doors")
+    repository.commit(FILES, "first")
+    return catalog_at(folder).add(str(repository.folder)).indexed
+
+
+@pytest.fixture(scope="module")
+def reader(doors: IndexedCommit) -> Iterator[Reader]:
+    with Reader(doors) as opened:
+        yield opened
+
+
+def meaning(reader: Reader, path: str, line: int, name: str) -> Meaning | None:
+    found = [use for use in reader.occurrences(name) if (use.path, use.line) == (path, line)]
+    return Resolver(reader).meaning(found[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "meant"),
+    [
+        (9, "turn", "Lock.turn"),
+        (10, "cut", "Key.cut"),
+        (11, "ring", "Bell.ring"),
+        (12, "close", "Base.close"),
+        (13, "close", "Base.close"),
+        (19, "Door", "Door"),
+    ],
+)
+def test_attributes_of_this_have_their_declared_class(reader: Reader, line: int, name: str, meant: str) -> None:
+    found = meaning(reader, "src/door.ts", line, name)
+    assert isinstance(found, Defined)
+    assert found.symbol.qualified_name == meant
+
+
+@pytest.mark.parametrize(("line", "name"), [(5, "open"), (6, "open"), (7, "open"), (8, "open"), (10, "cut")])
+def test_a_call_through_imports_and_types_means_the_method(reader: Reader, line: int, name: str) -> None:
+    found = meaning(reader, "src/main.ts", line, name)
+    assert isinstance(found, Defined)
+    assert found.symbol.path == "src/door.ts"
+
+
+def test_what_any_says_is_not_known(reader: Reader) -> None:
+    assert not isinstance(meaning(reader, "src/main.ts", 11, "open"), Defined | Instance)
+
+
+def test_users_of_an_overload_are_exact_and_those_of_another_class_left_out(doors: IndexedCommit) -> None:
+    found = users(doors, "Door.open")
+    exact = [use.occurrence.line for use in found.uses if use.certainty is Certainty.EXACT]
+    assert exact[:4] == [5, 6, 7, 8]
+    assert found.elsewhere == 1
+    assert "src/other.ts" not in {use.occurrence.path for use in found.uses}
