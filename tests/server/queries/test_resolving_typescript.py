@@ -107,3 +107,9 @@ def test_users_of_an_overload_are_exact_and_those_of_another_class_left_out(door
     assert exact[:4] == [5, 6, 7, 8]
     assert found.elsewhere == 1
     assert "src/other.ts" not in {use.occurrence.path for use in found.uses}
+
+
+def test_uses_under_the_name_that_an_import_gives_are_uses(doors: IndexedCommit) -> None:
+    found = users(doors, "Door")
+    exact = {(use.occurrence.path, use.occurrence.line) for use in found.uses if use.certainty is Certainty.EXACT}
+    assert ("src/main.ts", 5) in exact  # new Gate(null)

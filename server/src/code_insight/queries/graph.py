@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from code_insight.model import FileRole, Occurrence, ReferenceKind, Symbol, SymbolKind, family_of
 from code_insight.queries import place_order
@@ -87,6 +88,8 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
             mine += _calls_of_class(reader, symbol)
         others = Counter(languages[o.path] or "text" for o in found if family_of(languages[o.path]) != family)
         sure, elsewhere = _certainties(reader, symbol, mine)
+        renamed = _renamed(reader, symbol)
+        mine, sure = [*mine, *renamed], sure | dict.fromkeys(renamed, Certainty.EXACT)
         lines = _ranked(_lines([o for o in mine if o in sure]), symbol, sure)
         same = [s for s in reader.symbols_named(symbol.name) if s != symbol and family_of(s.language) == family]
         return Users(
@@ -108,6 +111,16 @@ def _calls_of_class(reader: Reader, constructor: Symbol) -> list[Occurrence]:
     languages = {file.path: file.language for file in reader.files_with(name)}
     calls = [use for use in reader.occurrences(name) if use.kind is ReferenceKind.CALL]
     return [use for use in calls if family_of(languages[use.path]) == family_of(constructor.language)]
+
+
+def _renamed(reader: Reader, symbol: Symbol) -> list[Occurrence]:
+    """The uses of a symbol under a name that an import or a re-export gives it: `from flask import Flask as F`."""
+    if not _is_resolved(symbol):
+        return []
+    resolver = Resolver(reader)
+    aliases = sorted({alias for _, alias in reader.aliases_of(symbol.name)})
+    uses = islice((use for alias in aliases for use in reader.occurrences(alias)), _RESOLVED_AT_MOST)
+    return [use for use in uses if (meaning := resolver.meaning(use)) and _means(meaning, symbol)]
 
 
 def _is_resolved(symbol: Symbol) -> bool:
