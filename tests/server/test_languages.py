@@ -592,6 +592,9 @@ def test_documentation_is_cut_at_2000_characters() -> None:
         ("python", "class Config(dict):  # type: ignore[type-arg]\n    x = 1\n", "class Config(dict)"),
         ("python", "def f(x: str = '# a') -> int:\n    pass\n", "def f(x: str = '# a') -> int"),
         ("go", "package p\n\nfunc f(a int) { // why\n}\n", "func f(a int)"),
+        ("ruby", "def call!(env) # :nodoc:\n  env\nend\n", "def call!(env)"),
+        ("ruby", "class Proxy\n  # What it holds.\n  # And more.\n  def f; end\nend\n", "class Proxy"),
+        ("ruby", "def dispatch!\n  # Why.\n  run\nend\n", "def dispatch!"),
     ],
 )
 def test_a_signature_ends_before_a_comment_in_front_of_the_body(language: str, source: str, signature: str) -> None:

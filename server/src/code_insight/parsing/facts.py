@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #   2  receivers and bindings: what a name is an attribute of, which values and types names get
 #   3  signatures end before a comment in front of the body
 #   4  receivers and bindings of JavaScript and TypeScript
-VERSION = 4
+#   5  no comment at the end of a signature, whatever stands before it
+VERSION = 5
 _MOST_ERROR_LINES = 20
 
 

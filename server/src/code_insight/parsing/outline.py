@@ -39,9 +39,9 @@ class Surroundings:
         attributes = [(node.start_byte, node.end_byte) for node in occurrences.get("attribute", ())]
         self._attribute_ends = dict(attributes)
         self._attributes = self._by_last_line(attributes)
-        self._comments = self._by_last_line(
-            [(node.start_byte, node.end_byte) for node in occurrences.get("comment", ())]
-        )
+        comments = [(node.start_byte, node.end_byte) for node in occurrences.get("comment", ())]
+        self._comments = self._by_last_line(comments)
+        self._comment_starts = {end: start for start, end in comments}
 
     def _by_last_line(self, ranges: list[tuple[int, int]]) -> dict[int, tuple[int, int]]:
         """Those that are the first on their line, by the line where they end."""
@@ -67,6 +67,16 @@ class Surroundings:
             else:
                 break
         return start, list(comments)
+
+    def before_comments(self, start: int, end: int) -> int:
+        """Where the text from `start` to `end` ends without the comments and white space at its end."""
+        text = self._source.text
+        while True:
+            end = start + len(text[start:end].rstrip())
+            comment = self._comment_starts.get(end, start)
+            if comment <= start:
+                return end
+            end = comment
 
     def after_attributes(self, start: int, end: int) -> int:
         """Where a definition's signature starts, behind the attributes that are part of it."""
@@ -217,8 +227,8 @@ class Outline:
 
     def _signature(self, draft: Draft, kind: Kind) -> str:
         start = self._source.start_with_keywords(self._around.after_attributes(draft.start, draft.name_start))
-        text = self._source.slice(start, min(draft.body, start + 4 * SIGNATURE_CHARACTERS))
-        text = _COMMENT_BEFORE_BODY.sub("", text)
+        end = self._around.before_comments(start, draft.body)
+        text = self._source.slice(start, min(end, start + 4 * SIGNATURE_CHARACTERS))
         if kind in VALUES or kind is Kind.MACRO:
             text = text.partition("\n")[0].rstrip("\\\r ")
         text = _PADDING.sub(r"\1\2", " ".join(text.split()))
@@ -252,7 +262,6 @@ class Outline:
         self.spans = [self.spans[i] for i in kept]
 
 
-_COMMENT_BEFORE_BODY = re.compile(r"[:{)][ \t]*(?:#(?!\[)|//)[^\n]*\s*\Z")  # class Config(dict):  # type: ignore
 _PADDING = re.compile(r"([(\[]) |,? ([)\]])")
 
 

@@ -175,7 +175,8 @@ def _bases(reader: Reader, symbol: Symbol) -> Iterator[tuple[str, Symbol | None]
 
 def _defined(reader: Reader, name: str, near: Symbol) -> Symbol | None:
     family = family_of(near.language)
-    named = [s for s in reader.symbols_named(name) if s.kind in TYPES and family_of(s.language) == family]
+    kinds = TYPES | {SymbolKind.MODULE} if family == "ruby" else TYPES  # a mixin is a base
+    named = [s for s in reader.symbols_named(name) if s.kind in kinds and family_of(s.language) == family]
     others = [s for s in named if (s.path, s.position) != (near.path, near.position)]
     return min(others, key=lambda s: (s.path != near.path, rank(s)), default=None)
 

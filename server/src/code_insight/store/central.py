@@ -21,16 +21,16 @@ _ENTRIES = ("__init__.py", "/index.ts", "/index.js", "/lib.rs", "/mod.rs")
 # What every collection, file and logger has: a use of such a name says nothing about whose it is.
 _COMMON = frozenset(
     """
-    add all any append apply args async attr body build call check clean clear clone close code commit config copy
-    count create data debug decode default delete dispatch done each empty encode end equals error errors execute
-    exists exit extend fail filter find first flush free format from get getitem group handle has hash hashcode head
-    header headers id index info init insert instance into isempty items iter join key keys kind last len length
-    level list load local lock log main map match message method min max name new next none not now open options
-    parent parse path peek pop post print process push put query read ref register remove render replace request
-    reset resolve response result return root run save search seek select self send set setup size skip sort
-    source split start state status stop str string strip sub success sum tag test text then throw time title
-    token tostring type union unwrap update url use val valid validate value values view visit wait warn warning
-    with wrap write
+    add all any append apply args async attr body build bytesize call check clean clear clone close code commit
+    compact config copy count create data debug decode default delete dispatch done dump each empty encode end
+    equals error errors execute exists exit extend fail fetch filter find first flush format free from get getitem
+    group handle has hash hashcode head header headers host id include index info init insert instance into isempty
+    items iter join key keys kind last len length level list load local lock log main map match max merge message
+    method min name new next none not now open options parent parse path peek pop port post print process push put
+    query read ref register reject remove render replace request reset resolve respond_to? response result return
+    root run save search seek select self send set setup size skip sort source split start state status stop str
+    string strip sub success sum tag test text then throw time title token tostring type union unwrap update url use
+    val valid validate value values view visit wait warn warning with wrap write
     """.split()  # noqa: SIM905 - quotes around each would double it
 )
 _PRELUDE = frozenset({"error", "map", "object", "option", "read", "ready", "result", "set", "string", "write"})

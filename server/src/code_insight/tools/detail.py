@@ -357,7 +357,7 @@ def _members(found: symbols.Definition) -> list[str]:
     for member in found.members if found.symbol.kind in symbols.TYPES | _SCOPES else ():
         where = f"{member.start_line}" if member.path == found.symbol.path else f"{member.path}:{member.start_line}"
         rows.append(f"  {where}: {shorten(member.signature, 140) or member.name}")
-    return rows
+    return list(dict.fromkeys(rows))  # `attr_reader :a, :b` is one line of two members
 
 
 def _also(others: list[Symbol], best: symbols.Definition) -> list[str]:
