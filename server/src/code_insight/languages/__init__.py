@@ -40,7 +40,6 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 HEAD_CHARACTERS = 16_384  # how much of a text `language_of` and `is_generated` look at
 _OCCURRENCES = "\n;;; occurrences\n"
@@ -57,7 +56,6 @@ class Language:
     interpreters: tuple[str, ...] = ()  # as in `#!/usr/bin/env <interpreter>`, without version
     grammar: tuple[str, str] | None = None  # module, and the function in it that returns the grammar
     queries: tuple[str, ...] = ()  # query files without ".scm", the most specific first
-    documentation: Literal["comments", "docstring"] = "comments"  # where a definition is described
     receivers: frozenset[str] = frozenset()  # names of an object for itself: no references
     constructors: frozenset[str] = frozenset()  # methods that make an object
     constructors_are_named_after_type: bool = False
@@ -91,7 +89,6 @@ LANGUAGES: tuple[Language, ...] = (
         interpreters=("python", "python2", "python3", "pypy", "pypy3"),
         grammar=("tree_sitter_python", "language"),
         queries=("python",),
-        documentation="docstring",
         receivers=frozenset({"self", "cls", "super"}),
         constructors=frozenset({"__init__"}),
         capitals_are_constants=True,

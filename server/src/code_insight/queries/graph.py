@@ -87,8 +87,9 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
         if symbol.kind is SymbolKind.CONSTRUCTOR and _is_resolved(symbol):
             mine += _calls_of_class(reader, symbol)
         others = Counter(languages[o.path] or "text" for o in found if family_of(languages[o.path]) != family)
-        sure, elsewhere = _certainties(reader, symbol, mine)
-        renamed = _renamed(reader, symbol)
+        resolver = Resolver(reader) if _is_resolved(symbol) else None
+        sure, elsewhere = _certainties(reader, resolver, symbol, mine)
+        renamed = _renamed(reader, resolver, symbol) if resolver else []
         mine, sure = [*mine, *renamed], sure | dict.fromkeys(renamed, Certainty.EXACT)
         lines = _ranked(_lines([o for o in mine if o in sure]), symbol, sure)
         same = [s for s in reader.symbols_named(symbol.name) if s != symbol and family_of(s.language) == family]
@@ -101,7 +102,7 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
             dict(others.most_common()),
             dict(Counter(sure[occurrence] for occurrence in lines)),
             elsewhere,
-            _is_resolved(symbol),
+            resolver is not None,
         )
 
 
@@ -113,11 +114,8 @@ def _calls_of_class(reader: Reader, constructor: Symbol) -> list[Occurrence]:
     return [use for use in calls if family_of(languages[use.path]) == family_of(constructor.language)]
 
 
-def _renamed(reader: Reader, symbol: Symbol) -> list[Occurrence]:
+def _renamed(reader: Reader, resolver: Resolver, symbol: Symbol) -> list[Occurrence]:
     """The uses of a symbol under a name that an import or a re-export gives it: `from flask import Flask as F`."""
-    if not _is_resolved(symbol):
-        return []
-    resolver = Resolver(reader)
     aliases = sorted({alias for _, alias in reader.aliases_of(symbol.name)})
     uses = islice((use for alias in aliases for use in reader.occurrences(alias)), _RESOLVED_AT_MOST)
     return [use for use in uses if (meaning := resolver.meaning(use)) and _means(meaning, symbol)]
@@ -128,12 +126,11 @@ def _is_resolved(symbol: Symbol) -> bool:
 
 
 def _certainties(
-    reader: Reader, symbol: Symbol, occurrences: list[Occurrence]
+    reader: Reader, resolver: Resolver | None, symbol: Symbol, occurrences: list[Occurrence]
 ) -> tuple[dict[Occurrence, Certainty], int]:
     """How sure each use is, and how many mean something else; those are left out."""
-    if not _is_resolved(symbol):
+    if resolver is None:
         return dict.fromkeys(occurrences, Certainty.NAME), 0
-    resolver = Resolver(reader)
     likely = Certainty.LIKELY if _is_the_only_one(reader, symbol) else Certainty.NAME
     sure: dict[Occurrence, Certainty] = {}
     elsewhere = 0

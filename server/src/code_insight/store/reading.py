@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import sqlite3
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator
@@ -74,7 +74,7 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
     with storage_errors("read"):
         if version_of(index) != str(FORMAT_VERSION):
             return ()
-    with storage_errors("read"), _connected(index) as db:
+    with storage_errors("read"), contextlib.closing(connect_to_read(index)) as db:
         rows = db.execute(
             "SELECT commit_.commit_, oid, tree, time, subject, indexed_at, COALESCE(MAX(checked_at), 0),"
             " GROUP_CONCAT(ref, char(10)), COALESCE(MAX(ref = ''), 0) AS is_default"
@@ -95,24 +95,12 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
     )
 
 
-class _connected:  # noqa: N801 - used as a function
-    """A read connection that is closed at the end."""
-
-    def __init__(self, index: Path) -> None:
-        self._db = connect_to_read(index)
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._db
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-
-
 class Reader:
     """Answers about one commit from its index file; a context manager that owns a connection of its own."""
 
     def __init__(self, indexed: IndexedCommit) -> None:
         self.indexed = indexed
+        self._files: list[SourceFile] | None = None
         with storage_errors("read"):
             self._db = connect_to_read(indexed.index)
             self._db.execute("BEGIN")  # one snapshot for the whole answer
@@ -126,8 +114,10 @@ class Reader:
         self._db.close()
 
     def files(self) -> list[SourceFile]:
-        """All files, in the order of their paths."""
-        return [_file(row) for row in self._rows(f"SELECT {_FILE} {_FROM_FILE} ORDER BY path")]
+        """All files, in the order of their paths; read once, since most answers ask several times."""
+        if self._files is None:
+            self._files = [_file(row) for row in self._rows(f"SELECT {_FILE} {_FROM_FILE} ORDER BY path")]
+        return self._files
 
     def file(self, path: str) -> SourceFile | None:
         """The file at exactly this path."""

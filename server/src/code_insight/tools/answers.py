@@ -15,7 +15,6 @@ from typing import Any
 from code_insight.errors import InvalidArgument
 from code_insight.store import IndexedCommit
 
-BUDGET_TOKENS = 2_000
 MOST_BUDGET_TOKENS = 20_000
 _LONGEST_LINE = 400
 
