@@ -1,9 +1,14 @@
-"""What holds for all tests: nobody's own git configuration has a say in them."""
+"""What holds for all tests: nobody's own git configuration has a say in them; and the engine that many need."""
 
 import os
 from collections.abc import Iterator
 
+import docker
 import pytest
+from code_insight_deploy import images
+from code_insight_deploy.errors import NoEngine
+
+from tests.places import cannot_run
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -15,3 +20,13 @@ def _no_configuration_of_this_machine() -> Iterator[None]:
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
         yield
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The Docker engine of this machine."""
+    try:
+        with images.engine() as client:
+            yield client
+    except NoEngine as error:
+        cannot_run(error.happened)

@@ -9,9 +9,10 @@ from pathlib import Path
 import docker
 import pytest
 from code_insight_deploy import images
-from code_insight_deploy.errors import NoBase, NoEngine
+from code_insight_deploy.errors import NoBase
 
-from tests.deploy.places import TINY_DOCKERFILE, Repository, cannot_run
+from tests.deploy.places import TINY_DOCKERFILE, Repository
+from tests.places import cannot_run
 
 
 @pytest.fixture
@@ -33,16 +34,6 @@ def tiny(repository: Repository, request: pytest.FixtureRequest) -> Repository:
     repository.write("server/server.py", f"# {request.node.nodeid}\nprint('hello')\n")
     repository.commit("tiny")
     return repository
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
-    """The Docker engine of this machine."""
-    try:
-        with images.engine() as client:
-            yield client
-    except NoEngine as error:
-        cannot_run(error.happened)
 
 
 @pytest.fixture

@@ -1,24 +1,9 @@
-"""Where the release's tests take place: a git repository in a folder of its own; and how to say that one cannot."""
+"""Where the release's tests take place: a git repository in a folder of its own."""
 
-import os
 import subprocess
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
-
-GIT_ENVIRONMENT = {
-    "PATH": os.environ["PATH"],
-    "HOME": "/nonexistent",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_SYSTEM": os.devnull,
-    "GIT_AUTHOR_NAME": "A",
-    "GIT_AUTHOR_EMAIL": "a@example.invalid",
-    "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
-    "GIT_COMMITTER_NAME": "A",
-    "GIT_COMMITTER_EMAIL": "a@example.invalid",
-    "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
-}
+from tests.places import GIT_ENVIRONMENT
 
 TINY_DOCKERFILE = """\
 ARG BASE
@@ -57,10 +42,3 @@ class Repository:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
         return self.git("rev-parse", "HEAD")
-
-
-def cannot_run(reason: str) -> NoReturn:
-    """Skip the test with the reason; in CI nothing may be skipped, so it fails."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI=true, and {reason}")
-    pytest.skip(reason)

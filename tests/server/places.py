@@ -1,6 +1,5 @@
 """Where the server's tests take place: git repositories, and catalogs over folders of their own."""
 
-import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +8,7 @@ from typing import Any
 from code_insight.catalog import Catalog, CatalogLimits
 from code_insight.clone_url import ClonePolicy
 
-_ENVIRONMENT = {
-    "PATH": os.environ["PATH"],
-    "HOME": "/nonexistent",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_SYSTEM": os.devnull,
-    "GIT_AUTHOR_NAME": "A",
-    "GIT_AUTHOR_EMAIL": "a@example.invalid",
-    "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
-    "GIT_COMMITTER_NAME": "A",
-    "GIT_COMMITTER_EMAIL": "a@example.invalid",
-    "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
-}
+from tests.places import GIT_ENVIRONMENT
 
 
 class Repository:
@@ -38,7 +26,9 @@ class Repository:
     def git(self, *arguments: str, stdin: bytes = b"") -> str:
         """What git says, with nobody's configuration but the repository's own."""
         command = ["git", *arguments]
-        ran = subprocess.run(command, cwd=self.folder, env=_ENVIRONMENT, input=stdin, capture_output=True, check=False)
+        ran = subprocess.run(
+            command, cwd=self.folder, env=GIT_ENVIRONMENT, input=stdin, capture_output=True, check=False
+        )
         assert ran.returncode == 0, ran.stderr.decode()
         return ran.stdout.decode().strip()
 

@@ -12,24 +12,15 @@ import docker
 import httpx2
 import pytest
 from code_insight_deploy import images, smoking, source
-from code_insight_deploy.errors import NoBase, NoEngine
+from code_insight_deploy.errors import NoBase
 from code_insight_deploy.proofs import BuiltImage
 from docker.models.containers import Container
 
-from tests.smoke.places import HERE, HOUSE, INSPECTOR, Service, address_of, cannot_run
+from tests.places import cannot_run
+from tests.smoke.places import HERE, HOUSE, INSPECTOR, Service, address_of
 
 MANY_FILES = 1500
 START_SECONDS = 30.0
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
-    """The Docker engine of this machine."""
-    try:
-        with images.engine() as client:
-            yield client
-    except NoEngine as error:
-        cannot_run(error.happened)
 
 
 @pytest.fixture(scope="session")
