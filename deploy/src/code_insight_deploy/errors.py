@@ -5,10 +5,15 @@ smoke or push failed and the app is untouched, 30 failed and rolled back, 31 cha
 verification inconclusive.
 """
 
+VERIFIED = 0
 DEFECT = 1
 USAGE = 2
+CHANGES = 3
 REFUSED = 10
 NOT_BUILT = 20
+ROLLED_BACK = 30
+NOT_RESTORED = 31
+INCONCLUSIVE = 40
 
 
 class DeployError(Exception):
@@ -51,6 +56,42 @@ class BadConfig(Refused):
     """A fly*.toml does not say what is needed."""
 
 
+class NoToken(Refused):
+    """There is no token for Fly, or it is malformed, expired, or without the rights that a release needs."""
+
+
+class NameTaken(Refused):
+    """The app's name belongs to somebody else."""
+
+
+class Locked(Refused):
+    """Somebody else is releasing to this app; who, from where and since when is said."""
+
+
+class PlanOvertaken(Refused):
+    """The app is not any more what the plan was compared with."""
+
+
+class NoWayBack(Refused):
+    """What runs now could not be brought back if the release failed, and nobody has said that this is accepted."""
+
+
+class PlatformFailed(DeployError):
+    """An API of the platform answered with an error, or not at all, and reading again did not settle it."""
+
+    exit_code = INCONCLUSIVE
+
+
+class PushFailed(DeployError):
+    """The registry did not take the image, or does not have what was pushed."""
+
+    exit_code = NOT_BUILT
+
+
+class LedgerBroken(Refused):
+    """The ledger's chain of hashes does not hold: somebody has changed or cut it."""
+
+
 class BuildFailed(DeployError):
     """The engine could not build the image."""
 
@@ -65,3 +106,27 @@ class SmokeFailed(DeployError):
     """The image was built, and does not do what it should when it runs."""
 
     exit_code = NOT_BUILT
+
+
+class NotVerified(DeployError):
+    """Something that runs is provably not what was released."""
+
+    exit_code = NOT_RESTORED
+
+
+class Inconclusive(DeployError):
+    """The changes were made, and whether they work could not be told from here."""
+
+    exit_code = INCONCLUSIVE
+
+
+class FailedAndRolledBack(DeployError):
+    """The release failed; what ran before runs again, and that is verified."""
+
+    exit_code = ROLLED_BACK
+
+
+class NotRestored(DeployError):
+    """Something was changed and what ran before does not run again; the table says which machine runs what."""
+
+    exit_code = NOT_RESTORED

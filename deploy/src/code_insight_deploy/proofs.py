@@ -3,7 +3,11 @@
 Each is constructed in one file only, by the function that saw it happen; to hold one is to know.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 SHORT = 12
 
@@ -53,3 +57,163 @@ class Smoked:
 
     image: BuiltImage
     evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedImage:
+    """An image that the registry has confirmed, by digest. Only `registry.push` and `registry.find` make one."""
+
+    registry: str
+    """Host, with its port where it has one: registry.fly.io"""
+    repository: str
+    """code-insight"""
+    tag: str
+    digest: str
+    """sha256:<64 hex digits> of the manifest, as the registry and the manifest's own bytes agree."""
+    image_id: str
+    """sha256:<64 hex digits> of the configuration that the manifest names: BuiltImage.image_id, as it was smoked."""
+    tree: str
+    """As the configuration's label names it: what it was built from."""
+    size_bytes: int
+    """Of all layers, as pushed."""
+
+    @property
+    def reference(self) -> str:
+        """By digest: what is deployed can not be another image tomorrow."""
+        return f"{self.registry}/{self.repository}@{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A health check of a machine, as the platform last saw it."""
+
+    name: str
+    status: str
+    """passing, warning or critical"""
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as the Machines API described it at one moment. Only `machines` makes one."""
+
+    id: str
+    name: str
+    state: str
+    """created, started, stopped, suspended, failed, or a state on the way to one of those."""
+    region: str
+    version: str
+    """Fly's name for one configuration of a machine (instance_id); another with every update."""
+    reference: str
+    """The image that it was asked to run: registry/repository:tag or registry/repository@digest."""
+    digest: str
+    """sha256:… of the image that it runs; "" when the platform does not say."""
+    config: Mapping[str, Any]
+    """As Fly's MachineConfig."""
+    checks: tuple[Check, ...]
+    is_cordoned: bool
+    last_exit: str
+    """The newest event that tells of an end of its process, "" when there was none: "<event id>: exit code 1"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an app is at one moment. Only `machines.observe` makes one."""
+
+    app: str
+    organization: str
+    """Slug of the organization that has the app; "" when there is no such app."""
+    machines: tuple[Machine, ...]
+    """By id; without destroyed ones."""
+    volumes: int
+    """How many volumes the app has."""
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.organization)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Machine id → version: two observations with equal ones saw no change between them."""
+        return {machine.id: machine.version for machine in self.machines}
+
+
+class Verb(StrEnum):
+    """What a release may change on the platform."""
+
+    CREATE_APP = "create app"
+    CREATE_VOLUME = "create volume"
+    CREATE_MACHINE = "create machine"
+    UPDATE_MACHINE = "update machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One change that is to be made."""
+
+    verb: Verb
+    subject: str
+    """Name of the app, id of the machine; "" for one that does not exist yet."""
+    differences: tuple[str, ...]
+    """What is not as it is wanted, in words: "image sha256:1a… → sha256:9f…", "guest.memory_mb 256 → 512"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What an app's machines ran at one moment, complete enough to bring it back."""
+
+    digest: str
+    """The image that all of them ran."""
+    reference: str
+    tree: str
+    """As the process behind the public URL said it then; "" when it said none."""
+    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    """Machine id → its configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be changed so that `app` runs `image`. Only `planning.plan` makes one; it changes nothing itself."""
+
+    app: str
+    image: PublishedImage
+    config: Mapping[str, Any]
+    """MachineConfig that every machine is to have."""
+    actions: tuple[Action, ...]
+    """In the order in which they are to happen; empty when everything is as it is wanted."""
+    observed: Observed
+    """What it was compared with; a plan that observation has overtaken is not applied."""
+    way_back: Snapshot | None
+    """What to return to; None when nothing ran before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The platform has taken all changes of a plan. Says nothing of what runs. Only `engines` make one."""
+
+    plan: Plan
+    versions: Mapping[str, str]
+    """Machine id → the version that it was given."""
+    release: str
+    """The platform's name of the release, "" when the engine makes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The processes that answer at `url` are that image, each of them. Only `verifying.verify` makes one."""
+
+    app: str
+    url: str
+    digest: str
+    tree: str
+    versions: Mapping[str, str]
+    """Machine id → version, as the platform and the process itself both said."""
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """A release failed, and what ran before is verified to run again. Only `release` makes one."""
+
+    to: Verified
+    because: str
