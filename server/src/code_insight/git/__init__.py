@@ -1,0 +1,33 @@
+"""Runs git, and nobody else does: plumbing on objects only; no checkout, hook or filter."""
+
+from code_insight.git.objects import (
+    RemoteRef,
+    blobs,
+    commit,
+    create_bare,
+    fetch,
+    git_dir_of,
+    places,
+    remote_ref,
+    resolve,
+    tree,
+    valid_ref,
+)
+from code_insight.git.running import Call, GitLimits, never
+
+__all__ = [
+    "Call",
+    "GitLimits",
+    "RemoteRef",
+    "blobs",
+    "commit",
+    "create_bare",
+    "fetch",
+    "git_dir_of",
+    "never",
+    "places",
+    "remote_ref",
+    "resolve",
+    "tree",
+    "valid_ref",
+]
