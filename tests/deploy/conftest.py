@@ -8,7 +8,8 @@ from pathlib import Path
 
 import docker
 import pytest
-from code_insight_deploy import images
+import stamina
+from code_insight_deploy import calls, images
 from code_insight_deploy.errors import NoBase
 
 from tests.deploy.places import TINY_DOCKERFILE, Repository
@@ -34,6 +35,13 @@ def tiny(repository: Repository, request: pytest.FixtureRequest) -> Repository:
     repository.write("server/server.py", f"# {request.node.nodeid}\nprint('hello')\n")
     repository.commit("tiny")
     return repository
+
+
+@pytest.fixture
+def no_pauses() -> Iterator[None]:
+    """What is asked again is asked again at once."""
+    with stamina.set_testing(True, attempts=calls.ATTEMPTS):
+        yield
 
 
 @pytest.fixture

@@ -82,6 +82,14 @@ class PlatformFailed(DeployError):
     exit_code = INCONCLUSIVE
 
 
+class Ambiguous(PlatformFailed):
+    """A change was asked for and its answer was lost: whether it was made has to be read."""
+
+
+class LeaseHeld(Refused):
+    """Somebody else holds the lease on a machine; who is said."""
+
+
 class PushFailed(DeployError):
     """The registry did not take the image, or does not have what was pushed."""
 

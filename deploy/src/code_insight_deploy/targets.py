@@ -4,12 +4,20 @@ The variables are flyctl's own (superfly/flyctl, internal/buildinfo and internal
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from code_insight_deploy.errors import NoToken
 
 GET_A_TOKEN = "Make one with `fly tokens create deploy -x 24h` and set FLY_API_TOKEN."  # noqa: S105
+
+TOKEN = re.compile(r"\b(?:fm1r|fm1a|fm2|fo1)_[^\s\"'\\]+")
+
+
+def redacted(text: str) -> str:
+    """The text without whatever looks like a token of Fly."""
+    return TOKEN.sub("[redacted]", text)
 
 
 @dataclass(frozen=True, slots=True)
