@@ -22,6 +22,8 @@ PROOFS = {
     "SourceTree": "deploy/src/code_insight_deploy/source.py",
     "BuiltImage": "deploy/src/code_insight_deploy/images.py",
     "Smoked": "deploy/src/code_insight_deploy/smoking.py",
+    "PublishedImage": "deploy/src/code_insight_deploy/registry.py",
+    "Observed": "deploy/src/code_insight_deploy/machines.py",
 }
 
 
