@@ -1,5 +1,6 @@
 """Places for the release's tests: real git repositories in a temporary folder, and the real Docker engine."""
 
+import contextlib
 import gc
 import os
 import warnings
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import docker
+import docker.errors
 import pytest
 import stamina
 from code_insight_deploy import calls, images
@@ -72,4 +74,5 @@ def built_images(engine: docker.DockerClient) -> Iterator[set[str]]:
     references: set[str] = set()
     yield references
     for reference in references:
-        engine.images.remove(reference, force=True)
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            engine.images.remove(reference, force=True)
