@@ -1,0 +1,52 @@
+"""One sim for all tests that leave it as they found it, with two tiny images; an app of its own for each test."""
+
+import uuid
+from collections.abc import Iterator
+
+import docker
+import pytest
+from code_insight_deploy import flysim
+from code_insight_deploy.flysim import NoSim, Sim
+
+from tests.deploy.flysim.places import Fly, Pushed, build, push
+from tests.places import cannot_run
+
+
+@pytest.fixture(scope="session")
+def sim(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
+    """A sim that stops idle machines after a second."""
+    try:
+        with flysim.running(tmp_path_factory.mktemp("flysim"), engine, idle_seconds=1) as started:
+            yield started
+    except NoSim as error:
+        cannot_run(str(error))
+
+
+@pytest.fixture(scope="session")
+def images(engine: docker.DockerClient, base: str) -> Iterator[tuple[str, str]]:
+    """Names of two images, of the releases `one` and `two`."""
+    made = build(engine, base, "one"), build(engine, base, "two")
+    yield made
+    for image in made:
+        engine.images.remove(image, force=True)
+
+
+@pytest.fixture
+def fly(sim: Sim) -> Iterator[Fly]:
+    """Somebody with an app of their own, which is gone after the test; nothing goes wrong by order."""
+    sim.faults.clear()
+    name = f"app-{uuid.uuid4().hex[:8]}"
+    sim.create_app(name)
+    somebody = Fly(sim, name, sim.token())
+    yield somebody
+    sim.faults.clear()
+    somebody.close()
+
+
+@pytest.fixture(scope="session")
+def pushed(engine: docker.DockerClient, sim: Sim, images: tuple[str, str]) -> tuple[Pushed, Pushed]:
+    """The two images in the repository of an app of the same organization, as v1 and v2."""
+    sim.create_app("library")
+    token = sim.token()
+    first, second = (push(engine, sim, image, "library", f"v{n}", token) for n, image in enumerate(images, start=1))
+    return first, second
