@@ -20,7 +20,7 @@ from code_insight.model import (
     SymbolFact,
     SymbolKind,
 )
-from code_insight.store import IndexedCommit, NewBlob, NewFile, Reader, Writer
+from code_insight.store import IndexedCommit, NewBlob, NewFile, Reader, Writer, pack
 
 FLASK = Repository("local/flask", "/flask")
 FACTS = Facts(
@@ -56,7 +56,7 @@ def _add(
         for path, text in texts.items():
             oid = text.encode().hex().ljust(40, "0")[:40]
             known = writer.blob_of(oid, "python")
-            blob = known[0] if known else writer.add_blobs([NewBlob(oid, "python", text, facts, None)])[0]
+            blob = known[0] if known else writer.add_blobs([NewBlob(oid, "python", text, pack(facts), None)])[0]
             files.append(NewFile(path, oid, blob, len(text), FileRole.SOURCE, None))
         writer.add_commit(_commit(number), ref, files, keep)
 
@@ -134,7 +134,27 @@ def test_a_literal_narrows_the_blobs_to_those_that_may_have_it(index: Path) -> N
         assert reader.blobs_with("the ") == {blobs["a.py"], blobs["b.py"]}
         assert reader.blobs_with('"quoted" AND (') == {blobs["c.py"]}
         assert reader.blobs_with("absent") == set()
-        assert reader.blobs_with("qu") is None
+        assert reader.blobs_with("qu") == {blobs["a.py"], blobs["c.py"]}
+        assert reader.blobs_with("azy do") == {blobs["b.py"]}
+        assert reader.blobs_with("laz do") == set()
+        assert reader.blobs_with("-> (") is None
+
+
+def test_words_are_found_in_any_case_and_script_and_after_many_small_additions(index: Path) -> None:
+    texts = {f"{number}.py": f"word{number} = 'größe ΣΟΦΟΣ 検索エンジン'" for number in range(40)}
+    for number in range(1, 41):
+        _add(index, number, dict(list(texts.items())[:number]), keep=2)
+    with Reader(_held(index)[0]) as reader:
+        assert len(reader.blobs_with("RÖSS") or ()) == len(reader.blobs_with("σοφοσ") or ()) == 40
+        assert len(reader.blobs_with("索エ") or ()) == 40
+        assert [len(reader.blobs_with(f"ord{number} ") or ()) for number in range(40)] == [1] * 40
+
+
+def test_words_that_every_text_has_narrow_nothing(index: Path) -> None:
+    _add(index, 1, {"a.py": " ".join(f"common{number}" for number in range(2_000)), "b.py": "rare common"})
+    with Reader(_held(index)[0]) as reader:
+        assert reader.blobs_with("ommon") is None
+        assert len(reader.blobs_with("re commo") or ()) == len(reader.blobs_with("rare ") or ()) == 1
 
 
 # Commits.
@@ -164,7 +184,7 @@ def test_a_ref_that_moved_names_the_new_commit_alone(index: Path) -> None:
 
 def test_blobs_that_no_commit_names_are_invisible(index: Path) -> None:
     with Writer(index, 1) as writer:
-        writer.add_blobs([NewBlob("a" * 40, "python", "class Flask: pass", FACTS, None)])
+        writer.add_blobs([NewBlob("a" * 40, "python", "class Flask: pass", pack(FACTS), None)])
     assert _held(index) == ()
 
 
@@ -249,7 +269,7 @@ def test_facts_of_an_older_parser_answer_until_the_commit_is_whole_again(index: 
         assert not writer.has_commit(before.commit.oid)
         assert writer.files_known() == {}
         assert writer.blob_of(b"text".hex().ljust(40, "0"), "python") is None
-        number = writer.add_blobs([NewBlob(b"text".hex().ljust(40, "0"), "python", "text", NO_FACTS, None)])[0]
+        number = writer.add_blobs([NewBlob(b"text".hex().ljust(40, "0"), "python", "text", pack(NO_FACTS), None)])[0]
         with Reader(before) as reader:
             assert len(reader.symbols_in("a.py")) == 2
         file = NewFile("a.py", b"text".hex().ljust(40, "0"), number, 4, FileRole.SOURCE, None)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from code_insight import git, languages, parsing
 from code_insight.errors import Cancelled, RepositoryEmpty, RepositoryTooLarge, StorageFailed
-from code_insight.model import NO_FACTS, Commit, Facts, FileRole, SkipReason, TreeEntry
-from code_insight.store import NewBlob, NewFile, Writer, discard, is_damaged
+from code_insight.model import NO_FACTS, Commit, FileRole, SkipReason, TreeEntry
+from code_insight.store import NewBlob, NewFile, PackedFacts, Writer, discard, is_damaged, pack
 
 _BATCH_BLOBS = 200
 _BATCH_BYTES = 4 << 20
 _BYTES_PER_WORKER = 1 << 20  # below, a second worker would cost more to start than it parses
 _DOCUMENTS = frozenset({"markdown", "rst", "text"})
 _LFS = b"version https://git-lfs.github.com/spec/v1"
+_NOTHING = pack(NO_FACTS)
 _MODES = {"120000": SkipReason.SYMLINK, "160000": SkipReason.SUBMODULE}
 
 
@@ -162,7 +163,7 @@ class _Job:
 
     def _with_facts(
         self, pool: parsing.ParserPool, entries: list[TreeEntry]
-    ) -> Iterator[tuple[_Text, Facts | SkipReason]]:
+    ) -> Iterator[tuple[_Text, PackedFacts | SkipReason]]:
         """Each new text once, with its facts, as the workers are done with them."""
         waiting: dict[str, _Text] = {}
         plain: list[_Text] = []
@@ -175,12 +176,12 @@ class _Job:
                 else:
                     plain.append(text)
 
-        for path, facts in pool.parse_many(to_parse()):
+        for path, facts in pool.parse_many(to_parse(), pack):
             yield waiting.pop(path), facts
             while plain:
-                yield plain.pop(), NO_FACTS
+                yield plain.pop(), _NOTHING
         while plain:
-            yield plain.pop(), NO_FACTS
+            yield plain.pop(), _NOTHING
 
     def _texts(self, entries: list[TreeEntry]) -> Iterator[_Text]:
         contents = git.blobs(self._git_dir, (entry.oid for entry in entries), self._git_limits, self._call)
@@ -225,9 +226,9 @@ class _Batch:
         self._blobs: list[NewBlob] = []
         self._bytes = 0
 
-    def add(self, text: _Text, facts: Facts | SkipReason) -> None:
+    def add(self, text: _Text, facts: PackedFacts | SkipReason) -> None:
         failed = facts if isinstance(facts, SkipReason) else None
-        found = NO_FACTS if isinstance(facts, SkipReason) else facts
+        found = _NOTHING if isinstance(facts, SkipReason) else facts
         language = text.language.name if text.language else ""
         self._texts.append(text)
         self._blobs.append(NewBlob(text.entry.oid, language, text.text, found, failed))

@@ -75,7 +75,8 @@ def _weights(
 ) -> tuple[dict[str, float], dict[str, set[int]]]:
     """What each word that occurs at all is worth, and the blobs that have it."""
     known = {file.blob for file in files}
-    holders = {word: (reader.blobs_with(word) or set()) & known for word in words}
+    found = {word: reader.blobs_with(word) for word in words}
+    holders = {word: known if blobs is None else blobs & known for word, blobs in found.items()}
     weights = {word: math.log(1 + len(known) / len(blobs)) for word, blobs in holders.items() if blobs}
     return weights, holders
 

@@ -1,5 +1,6 @@
 """SQLite: what an index file holds, written by one, read by many. SQL lives here and nowhere else."""
 
+from code_insight.store.packing import PackedFacts, pack
 from code_insight.store.reading import IndexedCommit, Reader, commits, last_name
 from code_insight.store.schema import FORMAT_VERSION, discard, is_damaged
 from code_insight.store.writing import NewBlob, NewFile, Writer
@@ -9,10 +10,12 @@ __all__ = [
     "IndexedCommit",
     "NewBlob",
     "NewFile",
+    "PackedFacts",
     "Reader",
     "Writer",
     "commits",
     "discard",
     "is_damaged",
     "last_name",
+    "pack",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import zlib
-from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,15 @@ from code_insight.model import (
     FileRole,
     ImportFact,
     Occurrence,
-    ReferenceKind,
     Repository,
     SkipReason,
     SourceFile,
     Symbol,
     SymbolKind,
 )
-from code_insight.store.schema import FORMAT_VERSION, REFERENCE_KINDS, connect_to_read, storage_errors, version_of
+from code_insight.store.packing import places
+from code_insight.store.schema import FORMAT_VERSION, connect_to_read, storage_errors, version_of
+from code_insight.store.vocabulary import pieces_of, unpacked, with_piece
 
 _ROLES = {role.value: role for role in FileRole}
 _REASONS = {reason.value: reason for reason in SkipReason}
@@ -209,7 +209,7 @@ class Reader:
     def occurrences(self, name: str) -> Iterator[Occurrence]:
         """All uses of a name, by path, then line."""
         query = (
-            "SELECT path, role, occurrence.blob, name.text, positions FROM name JOIN occurrence USING (name)"
+            "SELECT path, role, occurrence.blob, name.text, places FROM name JOIN occurrence USING (name)"
             " JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit WHERE name.text = :name ORDER BY path"
         )
         for row in self._rows(query, name=name):
@@ -226,9 +226,7 @@ class Reader:
 
     def occurrences_in(self, blob: int) -> list[Occurrence]:
         """All uses of names in one blob, by line and column; paths and roles are left empty."""
-        query = (
-            "SELECT '', 'source', blob, name.text, positions FROM occurrence JOIN name USING (name) WHERE blob = :blob"
-        )
+        query = "SELECT '', 'source', blob, name.text, places FROM occurrence JOIN name USING (name) WHERE blob = :blob"
         found = [occurrence for row in self._rows(query, blob=blob) for occurrence in _occurrences(*row)]
         return sorted(found, key=lambda occurrence: (occurrence.line, occurrence.column))
 
@@ -254,12 +252,21 @@ class Reader:
         return [(row[0], ImportFact(*row[1:])) for row in self._rows(query)]
 
     def blobs_with(self, literal: str) -> set[int] | None:
-        """The blobs that may contain a text, whatever its case; None for less than 3 characters: too short to tell."""
-        pieces = [literal[start : start + 3] for start in range(len(literal) - 2)]
-        if not pieces:
+        """The blobs that may contain a text, whatever its case; None for all: it has no words that tell them apart."""
+        found: list[set[bytes]] = []
+        for piece in pieces_of(literal):
+            words = with_piece(piece, self._vocabulary())
+            if words is not None and not words:
+                return set()
+            found += [words] if words else []
+        if not found:
             return None
-        match = " AND ".join('"' + piece.replace('"', '""') + '"' for piece in dict.fromkeys(pieces[:64]))
-        return {row[0] for row in self._rows("SELECT rowid FROM text_index WHERE text_index MATCH :match", match=match)}
+        match = " AND ".join(f"({' OR '.join(map(_quoted, sorted(words)))})" for words in found)
+        return {row[0] for row in self._rows("SELECT rowid FROM word_index WHERE word_index MATCH :match", match=match)}
+
+    def _vocabulary(self) -> list[bytes]:
+        with storage_errors("read"):
+            return [unpacked(row[0]) for row in self._rows("SELECT words FROM vocabulary ORDER BY part")]
 
     def totals(self) -> tuple[int, int, int]:
         """How many files, how many of them with text in the index, how many symbols."""
@@ -302,9 +309,9 @@ def _symbol(row: tuple[Any, ...]) -> Symbol:
     return Symbol._make((path, language, _ROLES[role], blob, position, parent, name, _KINDS[kind], *between, found))
 
 
-def _occurrences(path: str, role: str, blob: int, name: str, positions: bytes) -> Iterator[Occurrence]:
-    numbers = array("I", positions)
-    for at in range(0, len(numbers), 3):
-        line, packed, symbol = numbers[at : at + 3]
-        kind: ReferenceKind = REFERENCE_KINDS[packed & 7]
-        yield Occurrence(path, _ROLES[role], blob, name, kind, line, packed >> 3, symbol - 1)
+def _occurrences(path: str, role: str, blob: int, name: str, packed: bytes) -> list[Occurrence]:
+    return places(path, _ROLES[role], blob, name, packed)
+
+
+def _quoted(word: bytes) -> str:
+    return f'"{word.decode()}"'

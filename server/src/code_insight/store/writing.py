@@ -7,28 +7,28 @@ import json
 import sqlite3
 import time
 import zlib
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from code_insight.model import Commit, Facts, FileRole, SkipReason
+from code_insight.model import Commit, FileRole, SkipReason
 from code_insight.store.central import central_symbols
+from code_insight.store.packing import PackedFacts
 from code_insight.store.schema import (
     FORMAT_VERSION,
-    REFERENCE_KINDS,
     TABLES,
     connect_to_write,
     discard,
     storage_errors,
     version_of,
 )
+from code_insight.store.vocabulary import packed, unpacked, words_of
 
-_KIND_NUMBERS = {kind: number for number, kind in enumerate(REFERENCE_KINDS)}
 _NAMES_CACHED = 300_000
-_VARIABLES = 500  # bound parameters of one statement; SQLite's oldest limit is 999
+_WORDS_CACHED = 300_000
+_PARTS = 16  # of the vocabulary; more are made one
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class NewBlob:
     oid: str
     language: str
     text: str
-    facts: Facts
+    facts: PackedFacts
     skip_reason: SkipReason | None  # why its symbols are missing
 
 
@@ -60,6 +60,7 @@ class Writer:
     def __init__(self, path: Path, facts_version: int) -> None:
         self._facts_version = facts_version
         self._names: dict[str, int] = {}
+        self._words: set[bytes] = set()  # that are in the vocabulary for sure
         with storage_errors("opened"):
             self._db = _open(path)
 
@@ -97,23 +98,11 @@ class Writer:
     def add_blobs(self, blobs: Sequence[NewBlob]) -> list[int]:
         """The numbers of the blobs, whose facts are in the index now; nobody sees them before a commit names them."""
         with storage_errors("written"), self._transaction():
-            return [self._add_blob(blob) for blob in blobs]
-
-    def _add_blob(self, new: NewBlob) -> int:
-        number = self._insert_blob(new)
-        facts = new.facts
-        names = self._number_names({fact.name for fact in facts.symbols} | {fact.name for fact in facts.references})
-        self._db.executemany(
-            "INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _symbol_rows(number, facts, names)
-        )
-        self._db.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?)", _occurrence_rows(number, facts, names))
-        self._db.executemany(
-            "INSERT INTO import VALUES (?, ?, ?, ?, ?)",
-            ((number, fact.line, fact.module, fact.name, fact.alias) for fact in facts.imports),
-        )
-        if evidence := _evidence(facts):
-            self._db.execute("INSERT INTO evidence VALUES (?, ?)", (number, evidence))
-        return number
+            self._number_names({name for new in blobs for name in new.facts.names})
+            numbers = [self._insert_blob(new) for new in blobs]
+            self._insert_words([(number, words_of(new.text)) for number, new in zip(numbers, blobs, strict=True)])
+            self._insert_facts([(number, new.facts) for number, new in zip(numbers, blobs, strict=True)])
+            return numbers
 
     def _insert_blob(self, new: NewBlob) -> int:
         data = new.text.encode()
@@ -128,24 +117,45 @@ class Writer:
                 new.text.count("\n") + (not new.text.endswith("\n") and bool(new.text)),
                 zlib.compress(data, 3),
                 new.skip_reason,
-                json.dumps(new.facts.error_lines),
+                new.facts.error_lines,
             ),
         )
-        number = cursor.lastrowid or 0
-        self._db.execute("INSERT INTO text_index (rowid, text) VALUES (?, ?)", (number, new.text))
-        return number
+        return cursor.lastrowid or 0
 
-    def _number_names(self, names: set[str]) -> dict[str, int]:
+    def _insert_words(self, numbered: list[tuple[int, set[bytes]]]) -> None:
+        rows = ((blob, _in_a_row(words)) for blob, words in numbered)
+        self._db.executemany("INSERT INTO word_index (rowid, words) VALUES (?, ?)", rows)
+        if len(self._words) > _WORDS_CACHED:
+            self._words.clear()
+        new = set().union(*(words for _, words in numbered)) - self._words
+        if new:
+            self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(new),))
+            self._words |= new
+
+    def _insert_facts(self, numbered: list[tuple[int, PackedFacts]]) -> None:
+        """Each table is filled in its own order, which touches each of its pages once."""
+        symbols, occurrences = [], []
+        for blob, facts in numbered:
+            names = [self._names[name] for name in facts.names]
+            for position, (parent, name, *rest) in enumerate(facts.symbols):
+                symbols.append((blob, position, parent, names[name], *rest))
+            occurrences += [(names[name], blob, kinds, places) for name, kinds, places in facts.occurrences]
+        occurrences.sort()
+        self._db.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", symbols)
+        self._db.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?)", occurrences)
+        imports = ((blob, *row) for blob, facts in numbered for row in facts.imports)
+        self._db.executemany("INSERT INTO import VALUES (?, ?, ?, ?, ?)", imports)
+        evidence = ((blob, facts.evidence) for blob, facts in numbered if facts.evidence)
+        self._db.executemany("INSERT INTO evidence VALUES (?, ?)", evidence)
+
+    def _number_names(self, names: set[str]) -> None:
+        """All these names have a number in `_names`."""
         if len(self._names) > _NAMES_CACHED:
             self._names.clear()
         missing = sorted(names - self._names.keys())
         self._db.executemany("INSERT OR IGNORE INTO name (text) VALUES (?)", ((name,) for name in missing))
-        for start in range(0, len(missing), _VARIABLES):
-            some = missing[start : start + _VARIABLES]
-            marks = ",".join("?" * len(some))
-            rows = self._db.execute(f"SELECT text, name FROM name WHERE text IN ({marks})", some)  # noqa: S608
-            self._names.update(rows)
-        return self._names
+        query = "SELECT text, name FROM name WHERE text IN (SELECT value FROM json_each(?))"
+        self._names.update(self._db.execute(query, (json.dumps(missing, ensure_ascii=False),)))
 
     def add_commit(self, commit: Commit, ref: str, files: Iterable[NewFile], keep: int) -> None:
         """The commit is visible, whole; all but the `keep` newest are gone with the blobs that only they had."""
@@ -157,6 +167,7 @@ class Writer:
                 number = self._insert_commit(number, commit, files, now)
             self._db.execute("INSERT OR REPLACE INTO ref VALUES (?, ?, ?)", (ref, number, now))
             self._forget_all_but(number, keep)
+            self._merge_vocabulary()
 
     def _insert_commit(self, older: int, commit: Commit, files: Iterable[NewFile], now: int) -> int:
         """The number of the commit, which replaces itself with facts of an older version where `older` is not 0."""
@@ -197,11 +208,25 @@ class Writer:
         orphans = self._db.execute("SELECT blob, text FROM blob WHERE blob NOT IN (SELECT blob FROM file)").fetchall()
         for blob, text in orphans:
             self._db.execute(
-                "INSERT INTO text_index (text_index, rowid, text) VALUES ('delete', ?, ?)",
-                (blob, zlib.decompress(text).decode()),
+                "INSERT INTO word_index (word_index, rowid, words) VALUES ('delete', ?, ?)",
+                (blob, _in_a_row(words_of(zlib.decompress(text).decode()))),
             )
             for table in ("blob", "symbol", "occurrence", "import", "evidence"):
                 self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
+
+    def _merge_vocabulary(self) -> None:
+        """Few parts again: the small ones become one, and the large one with them when they are half of it."""
+        rows = self._db.execute("SELECT part, length(words) FROM vocabulary ORDER BY 2 DESC").fetchall()
+        if len(rows) <= _PARTS:
+            return
+        (_, largest), *small = rows
+        merged = [part for part, _ in (rows if 2 * sum(size for _, size in small) > largest else small)]
+        words: set[bytes] = set()
+        for part in merged:
+            [(data,)] = self._db.execute("SELECT words FROM vocabulary WHERE part = ?", (part,))
+            words.update(unpacked(data).split())
+            self._db.execute("DELETE FROM vocabulary WHERE part = ?", (part,))
+        self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(words),))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -212,6 +237,7 @@ class Writer:
             with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself: a full disk
                 self._db.execute("ROLLBACK")
             self._names.clear()
+            self._words.clear()
             raise
         self._db.execute("COMMIT")
 
@@ -239,38 +265,5 @@ def _known_file(path: str, oid: str, blob: int, size_bytes: int, role: str, reas
     return NewFile(path, oid, blob, size_bytes, FileRole(role), SkipReason(reason) if reason else None)
 
 
-def _symbol_rows(blob: int, facts: Facts, names: dict[str, int]) -> Iterator[tuple[object, ...]]:
-    for position, fact in enumerate(facts.symbols):
-        yield (
-            blob,
-            position,
-            fact.parent,
-            names[fact.name],
-            fact.kind,
-            fact.container,
-            fact.start_line,
-            fact.end_line,
-            fact.name_line,
-            fact.name_column,
-            fact.signature,
-            fact.doc,
-            "\n".join(fact.bases),
-        )
-
-
-def _evidence(facts: Facts) -> bytes:
-    receivers = [(fact.line, fact.column, fact.receiver) for fact in facts.references if fact.receiver]
-    if not facts.bindings and not receivers:
-        return b""
-    return zlib.compress(json.dumps((facts.bindings, receivers), separators=(",", ":")).encode(), 3)
-
-
-def _occurrence_rows(blob: int, facts: Facts, names: dict[str, int]) -> Iterator[tuple[int, int, int, bytes]]:
-    positions: dict[str, array[int]] = {}
-    kinds: dict[str, int] = {}
-    for fact in facts.references:
-        number = _KIND_NUMBERS[fact.kind]
-        positions.setdefault(fact.name, array("I")).extend((fact.line, fact.column << 3 | number, fact.symbol + 1))
-        kinds[fact.name] = kinds.get(fact.name, 0) | 1 << number
-    for name in sorted(positions, key=names.__getitem__):
-        yield names[name], blob, kinds[name], positions[name].tobytes()
+def _in_a_row(words: set[bytes]) -> str:
+    return b" ".join(words).decode()

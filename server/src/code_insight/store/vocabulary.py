@@ -1,0 +1,77 @@
+"""The words of texts: what a text is found by.
+
+A word is a longest run of letters, digits, "_" and all characters beyond ASCII, whatever its case. An index keeps which
+blobs have which word, and all words in a few long texts: what stands within a word is found by looking through those,
+which are a fiftieth of what they come from.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+_WORD_BYTES = re.compile(rb"[0-9A-Za-z_\x80-\xff]")
+_FOLDED = bytes(
+    ord(chr(byte).lower()) if byte < 128 and _WORD_BYTES.match(bytes([byte])) else byte if byte >= 128 else 32
+    for byte in range(256)
+)
+_MOST_WORDS = 500  # with one piece of a literal in them; more would not narrow anything
+
+
+class Piece(NamedTuple):
+    """What a text with some literal must have in one of its words."""
+
+    text: bytes
+    begins: bool  # a word begins with it
+    ends: bool  # a word ends with it
+
+
+def words_of(text: str) -> set[bytes]:
+    """The words of a text, folded."""
+    return set(_folded(text).split())
+
+
+def _folded(text: str) -> bytes:
+    """The text with a space in place of all that is not in a word."""
+    return (text if text.isascii() else text.casefold()).encode("utf-8", "surrogatepass").translate(_FOLDED)
+
+
+def pieces_of(literal: str) -> list[Piece]:
+    """The pieces of a literal, the longest first; empty when it has nothing of a word in it."""
+    folded = _folded(literal)
+    found = [Piece(match[0], match.start() > 0, match.end() < len(folded)) for match in re.finditer(rb"[^ ]+", folded)]
+    return sorted(found, key=lambda piece: -len(piece.text))
+
+
+def packed(words: Iterable[bytes]) -> bytes:
+    """A text of words, as it is kept."""
+    return zlib.compress(b"\n" + b"\n".join(sorted(words)) + b"\n", 3)
+
+
+def unpacked(data: bytes) -> bytes:
+    """The text of words: each between two line ends."""
+    return zlib.decompress(data)
+
+
+def with_piece(piece: Piece, vocabulary: Iterable[bytes]) -> set[bytes] | None:
+    """The words that have a piece in them; None when they are so many that they say nothing."""
+    if piece.begins and piece.ends:
+        return {piece.text}
+    found: set[bytes] = set()
+    for text in vocabulary:
+        for word in _with_piece(piece, text):
+            found.add(word)
+            if len(found) > _MOST_WORDS:
+                return None
+    return found
+
+
+def _with_piece(piece: Piece, text: bytes) -> Iterator[bytes]:
+    wanted = b"\n" * piece.begins + piece.text + b"\n" * piece.ends
+    at = text.find(wanted)
+    while at >= 0:
+        start, end = text.rfind(b"\n", 0, at + 1) + 1, text.find(b"\n", at + 1)
+        yield text[start:end]
+        at = text.find(wanted, end)
