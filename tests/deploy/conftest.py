@@ -11,8 +11,9 @@ import docker
 import docker.errors
 import pytest
 import stamina
-from code_insight_deploy import calls, images
+from code_insight_deploy import calls, flysim, images
 from code_insight_deploy.errors import NoBase
+from code_insight_deploy.flysim import NoSim, Sim
 
 from tests.deploy.places import TINY_DOCKERFILE, Repository
 from tests.places import cannot_run
@@ -76,3 +77,13 @@ def built_images(engine: docker.DockerClient) -> Iterator[set[str]]:
     for reference in references:
         with contextlib.suppress(docker.errors.ImageNotFound):
             engine.images.remove(reference, force=True)
+
+
+@pytest.fixture(scope="session")
+def sim(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
+    """A sim that stops idle machines after a second."""
+    try:
+        with flysim.running(tmp_path_factory.mktemp("flysim"), engine, idle_seconds=1) as started:
+            yield started
+    except NoSim as error:
+        cannot_run(str(error))

@@ -1,25 +1,13 @@
-"""One sim for all tests that leave it as they found it, with two tiny images; an app of its own for each test."""
+"""Two tiny images, and an app of its own for each test, in the one sim that all tests of the release share."""
 
 import uuid
 from collections.abc import Iterator
 
 import docker
 import pytest
-from code_insight_deploy import flysim
-from code_insight_deploy.flysim import NoSim, Sim
+from code_insight_deploy.flysim import Sim
 
 from tests.deploy.flysim.places import Fly, Pushed, build, push
-from tests.places import cannot_run
-
-
-@pytest.fixture(scope="session")
-def sim(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
-    """A sim that stops idle machines after a second."""
-    try:
-        with flysim.running(tmp_path_factory.mktemp("flysim"), engine, idle_seconds=1) as started:
-            yield started
-    except NoSim as error:
-        cannot_run(str(error))
 
 
 @pytest.fixture(scope="session")
