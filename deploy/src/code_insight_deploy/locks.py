@@ -1,0 +1,246 @@
+"""One release of an app at a time: on this machine by a locked file, and across operators by a word on the app itself.
+
+The file's lock ends with its process, however that ends. The word is metadata of the app's first machine: who, from
+where, until when. It is read and written under that machine's lease, so that of two operators one comes first; it is
+renewed while the release lasts, so that one who died blocks nobody for long. An app without machines has the file only.
+"""
+
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from code_insight_deploy.errors import Ambiguous, DeployError, LeaseHeld, Locked
+from code_insight_deploy.machines import Machines
+
+Say = Callable[[str], None]
+
+KEY = "release_lock"
+HELD_SECONDS = 120
+"""For which the word holds without being renewed."""
+SKEW_SECONDS = 30
+"""By how much clocks of two operators may differ."""
+GUARD_SECONDS = 15
+"""Of the lease under which the word is read and written."""
+PATIENCE_SECONDS = 20.0
+"""For how long a lease may be in the way: a little more than one that flyctl has left behind lasts."""
+PAUSE_SECONDS = 0.5
+MOST_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who is releasing."""
+
+    user: str
+    host: str
+    pid: int
+    release: str
+    since: str
+    """2026-01-01T00:00:00Z"""
+    until: float = 0.0
+    """Seconds since 1970; 0 when it holds for as long as the process lives."""
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def __str__(self) -> str:
+        return f"{self.user} on {self.host} (process {self.pid}, release {self.release or '?'}, since {self.since})"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the word has not been renewed in time."""
+        return time.time() > self.until + SKEW_SECONDS
+
+    def written(self, *, until: float) -> str:
+        """As it stands in the file and on the machine."""
+        names = ("user", "host", "pid", "release", "since", "id")
+        return json.dumps({**{name: getattr(self, name) for name in names}, "until": round(until)})
+
+
+def read_holder(text: str) -> Holder | None:
+    """Who is named in `text`; None when it names nobody."""
+    try:
+        said = json.loads(text)
+        return Holder(
+            user=str(said["user"]),
+            host=str(said["host"]),
+            pid=int(said["pid"]),
+            release=str(said["release"]),
+            since=str(said["since"]),
+            until=float(said["until"]),
+            id=str(said["id"]),
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+class Lock:
+    """A lock that is held; `check` before each change."""
+
+    def __init__(self) -> None:
+        self._taken_by: Holder | None = None
+
+    def check(self) -> None:
+        """Raises Locked when somebody else has taken the lock over, as they may after it was not renewed in time."""
+        if self._taken_by:
+            raise _locked(self._taken_by, "Start again when they have finished; what has been done is in `history`.")
+
+    def lose(self, to: Holder) -> None:
+        """Somebody else has it now."""
+        self._taken_by = to
+
+
+@contextlib.contextmanager
+def held(
+    target: str, machines: Machines, app: str, folder: Path, say: Say, *, release: str = "", seconds: int = HELD_SECONDS
+) -> Iterator[Lock]:
+    """Hold the lock of `app` on the target of that name until the end of the `with` statement.
+
+    Raises Locked, naming the holder, when somebody else is releasing to it. A word on the machine that was not renewed
+    for `seconds` is taken over, and that is said.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    me = Holder(user=_user(), host=socket.gethostname(), pid=os.getpid(), release=release, since=now)
+    with _local(folder / target / f"{app}.lock", me), _remote(machines, app, me, say, seconds) as lock:
+        yield lock
+
+
+def holder(target: str, machines: Machines, app: str, folder: Path) -> Holder | None:
+    """Who is releasing to `app` now; None for nobody. Changes nothing."""
+    with contextlib.suppress(OSError), (folder / target / f"{app}.lock").open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return read_holder(file.read(MOST_BYTES).decode("utf-8", "replace"))
+    there = _there(machines, app)
+    found = read_holder(there[1]) if there else None
+    return None if found is None or found.has_ended else found
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())
+
+
+def _locked(other: Holder | None, next_step: str) -> Locked:
+    return Locked(f"another release to this app is under way: {other or 'its holder is not named'}", next_step)
+
+
+# On this machine
+
+
+@contextlib.contextmanager
+def _local(path: Path, me: Holder) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = read_holder((file.read(MOST_BYTES) or b"").decode("utf-8", "replace"))
+            raise _locked(other, "Wait for it to end, or end that process; the lock ends with it.") from None
+        file.truncate(0)
+        file.write(me.written(until=0).encode())
+        yield
+        file.truncate(0)
+
+
+# Across operators
+
+
+@contextlib.contextmanager
+def _remote(machines: Machines, app: str, me: Holder, say: Say, seconds: int) -> Iterator[Lock]:
+    lock, over = Lock(), threading.Event()
+    if not _take(machines, app, me, say, seconds):
+        yield lock
+        return
+    renewing = threading.Thread(target=_renew, args=(machines, app, me, lock, over, seconds), daemon=True)
+    renewing.start()
+    try:
+        yield lock
+    finally:
+        over.set()
+        renewing.join()
+        with contextlib.suppress(DeployError):  # it ends by itself
+            _give_back(machines, app, me)
+
+
+def _take(machines: Machines, app: str, me: Holder, say: Say, seconds: int) -> bool:
+    """Write our word on the app's first machine; False when it has none. Raises Locked."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while there := _there(machines, app):
+        try:
+            with machines.lease(app, there[0], seconds=GUARD_SECONDS, description=f"release lock: {me}"):
+                _take_over(machines, app, there[0], me, say, seconds)
+                return True
+        except LeaseHeld as held_by:
+            _refuse_if_held(there[1], me)
+            if time.monotonic() > until:
+                raise Locked(held_by.happened, held_by.next_step) from held_by
+            time.sleep(PAUSE_SECONDS)
+    return False
+
+
+def _take_over(machines: Machines, app: str, machine: str, me: Holder, say: Say, seconds: int) -> None:
+    word = machines.metadata(app, machine).get(KEY, "")
+    _refuse_if_held(word, me)
+    if other := read_holder(word):
+        say(f"taking over the lock of {other}, who has not renewed it")
+    _write(machines, app, machine, me, seconds)
+
+
+def _refuse_if_held(word: str, me: Holder) -> None:
+    other = read_holder(word)
+    if other and other.id != me.id and not other.has_ended:
+        until = datetime.fromtimestamp(other.until, UTC).isoformat(timespec="seconds")
+        raise _locked(other, f"Wait for it to end. If it has died, its lock ends by itself at {until}, if not renewed.")
+
+
+def _write(machines: Machines, app: str, machine: str, me: Holder, seconds: int) -> None:
+    try:
+        machines.set_metadata(app, machine, KEY, me.written(until=time.time() + seconds))
+    except Ambiguous:
+        found = read_holder(machines.metadata(app, machine).get(KEY, ""))
+        if found is None or found.id != me.id:
+            raise
+
+
+def _there(machines: Machines, app: str) -> tuple[str, str] | None:
+    """The app's first machine, and the word on it; None when the app has none."""
+    for machine in machines.observe(app).machines:
+        metadata: Mapping[str, Any] = machine.config.get("metadata") or {}
+        return machine.id, str(metadata.get(KEY, ""))
+    return None
+
+
+def _renew(machines: Machines, app: str, me: Holder, lock: Lock, over: threading.Event, seconds: int) -> None:
+    while not over.wait(seconds / 3):
+        with contextlib.suppress(DeployError):  # the next time, or the word ends and somebody takes it over
+            _renew_once(machines, app, me, lock, seconds)
+
+
+def _renew_once(machines: Machines, app: str, me: Holder, lock: Lock, seconds: int) -> None:
+    there = _there(machines, app)
+    other = read_holder(there[1]) if there else None
+    if other and other.id != me.id and not other.has_ended:
+        lock.lose(other)
+    elif there:
+        _write(machines, app, there[0], me, seconds)
+
+
+def _give_back(machines: Machines, app: str, me: Holder) -> None:
+    for machine in machines.observe(app).machines:
+        found = read_holder(str((machine.config.get("metadata") or {}).get(KEY, "")))
+        if found and found.id == me.id:
+            machines.delete_metadata(app, machine.id, KEY)
