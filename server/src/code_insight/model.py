@@ -156,6 +156,47 @@ class TreeEntry:
     path: str
 
 
+class Hunk(NamedTuple):
+    """Lines that a change replaced by others; of an empty side, the start is the line before, as git writes it."""
+
+    old_start: int
+    old_count: int
+    new_start: int
+    new_count: int
+
+
+class Change(NamedTuple):
+    """What one commit did to one file, compared with one of its parents."""
+
+    path: str  # where the file is afterwards; where it was, when it is deleted
+    source: str  # where it was before: somewhere else when it was renamed; "" when it is new
+    parent: int  # position of the parent, 0 but for merges
+    old: str  # 40 digits of its blob before, "" when it is new
+    new: str  # of its blob afterwards, "" when it is deleted
+    hunks: tuple[Hunk, ...] | None  # in order; None when that is not known: binary, or one file of too many
+
+
+class PastCommit(NamedTuple):
+    """A commit of the history of another one."""
+
+    oid: str  # 40 digits
+    parents: tuple[str, ...]
+    author: str
+    email: str  # in lower case; "" when it has none
+    authored: int  # seconds since 1970 (UTC) of the author; 0 when it has none
+    time: int  # of the committer
+    subject: str  # first line of its message, at most 200 characters
+
+
+class HistoryEnd(StrEnum):
+    """Why the history that the index holds of a commit goes no further back."""
+
+    ROOT = "root"  # there is nothing before
+    PENDING = "pending"  # the rest has not been read yet
+    SHALLOW = "shallow"  # the rest has not been fetched
+    BOUND = "bound"  # this server keeps no more
+
+
 _FAMILIES = {"typescript": "javascript", "tsx": "javascript", "vue": "javascript", "svelte": "javascript", "c": "cpp"}
 _ASIDE = frozenset(
     {"example", "examples", "sample", "samples", "demo", "demos", "doc", "docs", "benchmark", "benchmarks", "bench"}

@@ -13,6 +13,7 @@ from code_insight.git.objects import (
     tree,
     valid_ref,
 )
+from code_insight.git.past import changes, commit_reader
 from code_insight.git.running import Call, GitLimits, never
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "GitLimits",
     "RemoteRef",
     "blobs",
+    "changes",
     "commit",
+    "commit_reader",
     "create_bare",
     "fetch",
     "git_dir_of",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from code_insight.clone_url import CloneUrl
 from code_insight.errors import FetchFailed, InvalidArgument, NotFound, RepositoryEmpty, RepositoryTooLarge
-from code_insight.git.running import LOST, Call, Child, GitLimits, Network, command, run
+from code_insight.git.running import LOST, Call, Child, GitLimits, Network, command, records, run
 from code_insight.model import Commit, TreeEntry
 
 _OID = re.compile(r"[0-9a-f]{40}")
@@ -197,7 +196,7 @@ def tree(git_dir: Path, oid: str, limits: GitLimits, call: Call) -> list[TreeEnt
     Paths that are not UTF-8 are kept with surrogate escapes, so that they can be reported.
     """
     entries = []
-    for record in _records(["ls-tree", "-r", "-z", "-l", "--full-tree", oid], git_dir, limits, call):
+    for record in records(["ls-tree", "-r", "-z", "-l", "--full-tree", oid], git_dir, limits, call):
         meta, _, path = record.partition(b"\t")
         mode, _, blob, size = meta.split()
         if size == b"BAD":  # so says ls-tree of a blob that is not there
@@ -211,30 +210,16 @@ def tree(git_dir: Path, oid: str, limits: GitLimits, call: Call) -> list[TreeEnt
     return entries
 
 
-def _records(arguments: list[str], git_dir: Path, limits: GitLimits, call: Call) -> Iterator[bytes]:
-    with Child(command(arguments, git_dir), limits, call) as child:
-        rest = b""
-        while chunk := child.read(1 << 16):
-            *records, rest = (rest + chunk).split(b"\0")
-            yield from records
-        child.check()
-
-
 def blobs(git_dir: Path, oids: Iterable[str], limits: GitLimits, call: Call) -> Iterator[tuple[str, bytes]]:
     """The contents of blobs, in the order asked for; one git process for all of them."""
     wanted = list(oids)
     if not wanted:
         return
     with Child(command(["cat-file", "--batch"], git_dir), limits, call, with_stdin=True) as child:
-        feeder = threading.Thread(target=child.write_and_close, args=("".join(f"{oid}\n" for oid in wanted).encode(),))
-        feeder.start()
-        try:
-            for oid in wanted:
-                header = child.readline()
-                if not header.startswith(oid.encode() + b" blob "):
-                    raise FetchFailed(*LOST)
-                data = child.read_exactly(int(header.split()[2]) + 1)
-                yield oid, data[:-1]
-        finally:
-            child.kill()
-            feeder.join()
+        child.feed("".join(f"{oid}\n" for oid in wanted).encode())
+        for oid in wanted:
+            header = child.readline()
+            if not header.startswith(oid.encode() + b" blob "):
+                raise FetchFailed(*LOST)
+            data = child.read_exactly(int(header.split()[2]) + 1)
+            yield oid, data[:-1]

@@ -12,8 +12,9 @@ import resource
 import selectors
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -121,6 +122,20 @@ def command(arguments: list[str], git_dir: Path | None, network: Network | None 
     return ["git", *([f"--git-dir={git_dir}"] if git_dir else []), *options, *arguments]
 
 
+def records(
+    arguments: list[str], git_dir: Path, limits: GitLimits, call: Call, stdin: bytes | None = None
+) -> Iterator[bytes]:
+    """What a command prints, parted at the NULs; raises what its end means."""
+    with Child(command(arguments, git_dir), limits, call, with_stdin=stdin is not None) as child:
+        if stdin is not None:
+            child.feed(stdin)
+        rest = b""
+        while chunk := child.read(1 << 16):
+            *whole, rest = (rest + chunk).split(b"\0")
+            yield from whole
+        child.check()
+
+
 def run(
     arguments: list[str],
     *,
@@ -156,6 +171,7 @@ class Child:
         self._waited_seconds = 0.0
         self._stderr = b""
         self._buffer = bytearray()
+        self._feeder: threading.Thread | None = None
         self._process = _spawn(command, _environment(network), with_stdin)
         _limit(self._process.pid, limits)
         assert self._process.stdout is not None
@@ -170,6 +186,8 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        if self._feeder:
+            self._feeder.join()
         self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe:
@@ -182,12 +200,23 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def write_and_close(self, data: bytes) -> None:
-        """All of `data` has been written to the child, or the child has ended."""
+    def feed(self, data: bytes) -> None:
+        """All of `data` is on its way to the child, and then the end of its input."""
+        self._feeder = threading.Thread(target=self._write_and_close, args=(data,))
+        self._feeder.start()
+
+    def _write_and_close(self, data: bytes) -> None:
         assert self._process.stdin
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(data)
             self._process.stdin.close()
+
+    def write(self, data: bytes) -> None:
+        """A request of a few bytes has been written to the child, or the child has ended."""
+        assert self._process.stdin
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
 
     def read(self, most: int) -> bytes:
         """At most `most` bytes of the child's output; b"" at its end."""
@@ -212,6 +241,11 @@ class Child:
             self.check()
             raise FetchFailed("git ended in the middle of a file.", "Add the repository again.")
         return self.read(count)
+
+    def skip(self, count: int) -> None:
+        """The next `count` bytes are left out."""
+        while count > 0:
+            count -= len(self.read_exactly(min(count, 1 << 16)))
 
     def check(self) -> None:
         """The child has ended well; raises what its end means otherwise."""
