@@ -73,6 +73,7 @@ def _quiet_libraries() -> None:
 
 
 def _catalog(found: Settings, also_local: Sequence[Path] = ()) -> Catalog:
+    from code_insight.ancestry import HistoryLimits
     from code_insight.catalog import Catalog, CatalogLimits
     from code_insight.clone_url import ClonePolicy
     from code_insight.git import GitLimits
@@ -93,6 +94,7 @@ def _catalog(found: Settings, also_local: Sequence[Path] = ()) -> Catalog:
         file_bytes=found.file_bytes_max,
         total_bytes=found.total_bytes_max,
         commits=found.commits_max,
+        history=HistoryLimits(commits=found.history_commits_max),
         workers=found.workers,
     )
     return Catalog(found.data_dir.absolute(), limits)

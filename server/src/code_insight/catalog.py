@@ -6,6 +6,8 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
+import queue
 import shutil
 import threading
 import time
@@ -14,13 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from code_insight import clone_url, git, store
+from code_insight import ancestry, clone_url, git, store
 from code_insight.clone_url import ClonePolicy, CloneUrl
-from code_insight.errors import Cancelled, InsightError, NotFound, StorageFailed, TookTooLong, UrlRejected
-from code_insight.model import Repository
-from code_insight.store import IndexedCommit
+from code_insight.errors import Cancelled, FetchFailed, InsightError, NotFound, StorageFailed, TookTooLong, UrlRejected
+from code_insight.model import HistoryEnd, Repository
+from code_insight.store import IndexedCommit, Lineage
+
+_log = logging.getLogger(__name__)
 
 _FOLDER_CHARACTERS = 200  # a name in a file system has at most 255 bytes
+_FIRST_DEPTH = 20  # commits that are fetched when a history is deepened; ten times as many each time it is not enough
+_MOST_PACKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class CatalogLimits:
     file_bytes: int = 1 << 20
     total_bytes: int = 1 << 29
     commits: int = 3
+    history: ancestry.HistoryLimits = ancestry.HistoryLimits()
     workers: int = 2
 
 
@@ -48,6 +55,7 @@ class Added:
     was_known: bool  # nothing was to be done
     blobs_parsed: int
     seconds: float
+    history: HistoryEnd  # how far back its history goes now
 
 
 @dataclass(slots=True)
@@ -58,6 +66,8 @@ class Catalog:
     limits: CatalogLimits
     _jobs: threading.BoundedSemaphore = field(init=False)
     _closing: threading.Event = field(default_factory=threading.Event, init=False)
+    _to_deepen: queue.SimpleQueue[IndexedCommit] = field(default_factory=queue.SimpleQueue, init=False)
+    _deepening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._jobs = threading.BoundedSemaphore(self.limits.jobs)
@@ -134,8 +144,59 @@ class Catalog:
         source = self._source(url)
         with self._job(call), self._home(source.repository, call) as home:
             known, parsed = source.index(home, ref, call, self.limits)
-        indexed = next(commit for commit in store.commits(source.repository, home / "index.db") if ref in commit.refs)
-        return Added(indexed, known, parsed, time.monotonic() - began)
+            commits = store.commits(source.repository, home / "index.db")
+            indexed = next(commit for commit in commits if ref in commit.refs)
+            history = self._extend(source, home, indexed, call)
+        return Added(indexed, known, parsed, time.monotonic() - began, history)
+
+    def _extend(self, source: _Folder | _Remote, home: Path, indexed: IndexedCommit, call: git.Call) -> HistoryEnd:
+        """How far back the history goes after one more step; what hinders it does not hinder other answers."""
+        try:
+            return source.extend(home, indexed.commit.oid, call, self.limits).end
+        except (Cancelled, StorageFailed):
+            raise
+        except InsightError as error:
+            _log.warning("the history of %s is not read: %s", indexed.repository.name, error)
+            return HistoryEnd.SHALLOW
+
+    def deepen(self, indexed: IndexedCommit, call: git.Call | None = None) -> Iterator[HistoryEnd]:
+        """How far back the history of a commit goes, after each of the steps that lead as far as it can be had.
+
+        A shallow one is fetched, ever more of it. Others may add to the repository between two steps. Raises what
+        `add` raises; what was read before is kept.
+        """
+        source = self._source(indexed.repository.url)
+        call = self._with_deadline(call or git.Call(), time.monotonic() + self.limits.job_seconds)
+        depth = _FIRST_DEPTH
+        while True:
+            with self._job(call), self._home(indexed.repository, call, must_exist=True) as home:
+                found = source.extend(home, indexed.commit.oid, call, self.limits)
+                if found.end is HistoryEnd.SHALLOW and depth <= 10 * self.limits.history.commits:
+                    is_more = source.fetch_deeper(home, indexed.commit.oid, depth, call, self.limits)
+                    depth *= 10
+                else:
+                    is_more = found.end is HistoryEnd.PENDING
+                if not is_more:
+                    source.tidy(home, call, self.limits)
+            yield found.end
+            if not is_more:
+                return
+
+    def deepen_later(self, indexed: IndexedCommit) -> None:
+        """The history of a commit will be deepened beside everything else, after those that were named before."""
+        self._to_deepen.put(indexed)
+        threading.Thread(target=self._deepen_all, daemon=True).start()
+
+    def _deepen_all(self) -> None:
+        with self._deepening, contextlib.suppress(queue.Empty):
+            while True:
+                indexed = self._to_deepen.get_nowait()
+                try:
+                    end = [*self.deepen(indexed)][-1]
+                    _log.info("the history of %s goes back as far as: %s", indexed.repository.name, end)
+                except InsightError as error:
+                    if not self._closing.is_set():
+                        _log.warning("the history of %s is not complete: %s", indexed.repository.name, error)
 
     def _with_deadline(self, call: git.Call, deadline: float) -> git.Call:
         def cancelled() -> bool:
@@ -163,7 +224,7 @@ class Catalog:
             self._jobs.release()
 
     @contextlib.contextmanager
-    def _home(self, repository: Repository, call: git.Call) -> Iterator[Path]:
+    def _home(self, repository: Repository, call: git.Call, *, must_exist: bool = False) -> Iterator[Path]:
         """The repository's folder, with nobody else indexing it: in this process or in another."""
         home = self._home_of(repository)
         about = home / "repository.json"
@@ -174,6 +235,8 @@ class Catalog:
             locks.mkdir(parents=True, exist_ok=True)
             with (locks / home.name).open("w") as lock:
                 _wait_for(lock.fileno(), call)
+                if must_exist and not about.exists():
+                    raise NotFound(f"{repository.name} is not held any more.", "Add it again.")
                 home.mkdir(parents=True, exist_ok=True)  # who held the lock before may have failed, and taken it away
                 if not about.exists():
                     _write(about, json.dumps({"name": repository.name, "url": repository.url}))
@@ -234,6 +297,15 @@ class _Folder:
         oid = git.resolve(self.git_dir, ref, limits.git)
         return _index(self.git_dir, oid, ref, home, call, limits)
 
+    def extend(self, home: Path, oid: str, call: git.Call, limits: CatalogLimits) -> Lineage:
+        return ancestry.extend(self.git_dir, oid, home / "index.db", limits.history, limits.git, call)
+
+    def fetch_deeper(self, _home: Path, _oid: str, _depth: int, _call: git.Call, _limits: CatalogLimits) -> bool:
+        return False  # a shallow clone that somebody made is left as it is
+
+    def tidy(self, home: Path, call: git.Call, limits: CatalogLimits) -> None:
+        """Nothing here is ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
@@ -247,11 +319,35 @@ class _Remote:
         call.progress("Asking the remote", 0)
         remote = git.remote_ref(self.url, addresses, ref, limits.git, call, limits.ca_file)
         objects = home / "objects.git"
-        if self._indexed(home, remote.oid) and (objects / "HEAD").exists():
+        if self._indexed(home, remote.oid) and self._holds(objects, remote.oid, limits):
             return _index(objects, remote.oid, ref, home, call, limits)
         git.create_bare(objects, limits.git)
         oid = git.fetch(objects, self.url, addresses, remote, limits.git, call, limits.ca_file)
+        if git.packs(objects) > _MOST_PACKS:
+            git.compact(objects, limits.git, call)
         return _index(objects, oid, ref, home, call, limits)
+
+    def extend(self, home: Path, oid: str, call: git.Call, limits: CatalogLimits) -> Lineage:
+        return ancestry.extend(home / "objects.git", oid, home / "index.db", limits.history, limits.git, call)
+
+    def fetch_deeper(self, home: Path, oid: str, depth: int, call: git.Call, limits: CatalogLimits) -> bool:
+        """The commit has come with so many before it."""
+        addresses = clone_url.public_addresses(self.url, limits.clone)
+        depth = min(depth, limits.history.commits + 1)
+        ref = git.RemoteRef(oid, oid)
+        git.fetch(home / "objects.git", self.url, addresses, ref, limits.git, call, limits.ca_file, depth)
+        return True
+
+    def tidy(self, home: Path, call: git.Call, limits: CatalogLimits) -> None:
+        """What was fetched of the history is in the index, and gone here: one pack is left."""
+        if git.packs(home / "objects.git") > 1:
+            git.compact(home / "objects.git", limits.git, call)
+
+    def _holds(self, objects: Path, oid: str, limits: CatalogLimits) -> bool:
+        try:
+            return (objects / "HEAD").exists() and bool(git.commit(objects, oid, limits.git))
+        except FetchFailed:
+            return False
 
     def _indexed(self, home: Path, oid: str) -> bool:
         try:

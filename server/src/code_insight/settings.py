@@ -41,6 +41,7 @@ class Settings:
     file_bytes_max: int = 1 << 20  # a larger file is listed and not indexed
     total_bytes_max: int = 1 << 29  # of all files of a commit that are indexed
     commits_max: int = 3  # kept per repository
+    history_commits_max: int = 20_000  # of the history of one commit
     workers: int = 2  # processes that parse, per job
     source_tree: str = ""  # git tree of the source that runs, baked into the image
     fly_app_name: str = ""  # without prefix, set by Fly: FLY_APP_NAME, …
@@ -144,6 +145,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "file_bytes_max": _whole(1, 1 << 26),
     "total_bytes_max": _whole(1, 1 << 40),
     "commits_max": _whole(1, 1_000),
+    "history_commits_max": _whole(1, 1_000_000),
     "workers": _whole(1, 64),
     "source_tree": _oid,
     "fly_app_name": str,

@@ -120,16 +120,23 @@ def _nearest_refs(ref: str, found: dict[str, str]) -> str:
 
 
 def fetch(
-    git_dir: Path, url: CloneUrl, addresses: Iterable[str], ref: RemoteRef, limits: GitLimits, call: Call, ca_file: str
+    git_dir: Path,
+    url: CloneUrl,
+    addresses: Iterable[str],
+    ref: RemoteRef,
+    limits: GitLimits,
+    call: Call,
+    ca_file: str,
+    depth: int = 1,
 ) -> str:
-    """The 40 digits of the commit that was fetched: `ref`, with its tree and blobs and without its history.
+    """The 40 digits of the commit that was fetched: `ref`, with its tree and blobs, and `depth` - 1 before it.
 
     Nobody else may fetch into `git_dir` meanwhile. Raises NotFound when `ref` is a tag of something else.
     """
     network = Network(url, tuple(addresses), ca_file)
     refspec = f"+{ref.name}:{_FETCHED_REF}"
     options = [
-        "--depth=1",
+        f"--depth={depth}",
         "--no-tags",
         "--no-recurse-submodules",
         "--no-write-fetch-head",
@@ -147,9 +154,31 @@ def fetch(
         raise NotFound(f"{ref.name} of {url.name} is not a commit.", "Give a branch, or a tag of a commit.") from None
 
 
+def packs(git_dir: Path) -> int:
+    """In how many packs the objects are: each fetch brings one."""
+    return len(list(git_dir.glob("objects/pack/*.pack")))
+
+
+def compact(git_dir: Path, limits: GitLimits, call: Call) -> None:
+    """One pack is left, with the commit that was fetched last, and without what came before it."""
+    oid = resolve(git_dir, _FETCHED_REF, limits)
+    _sweep(git_dir)
+    (git_dir / "shallow").write_text(f"{oid}\n", "ascii")
+    try:
+        run(["repack", "-a", "-d", "-q", "-n"], git_dir=git_dir, limits=limits, call=call)
+    finally:
+        _sweep(git_dir)
+
+
 def _sweep(git_dir: Path) -> None:
     """No lock and no half pack is left of a git that was killed: `shallow.lock` would refuse every later fetch."""
-    for pattern in ("*.lock", "refs/code-insight/*.lock", "objects/pack/tmp_*", "objects/pack/*.keep"):
+    for pattern in (
+        "*.lock",
+        "refs/code-insight/*.lock",
+        "objects/pack/tmp_*",
+        "objects/pack/.tmp-*",
+        "objects/pack/*.keep",
+    ):
         for path in git_dir.glob(pattern):
             path.unlink(missing_ok=True)
 

@@ -88,6 +88,10 @@ _SETTINGS = (
     "core.packedGitWindowSize=32m",
     "core.packedGitLimit=256m",
     "core.commitGraph=false",
+    "pack.threads=1",
+    "pack.windowMemory=64m",
+    "pack.deltaCacheSize=32m",
+    "repack.writeBitmaps=false",
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",
@@ -102,7 +106,6 @@ _NETWORK_SETTINGS = (
     "transfer.bundleURI=false",
     "fetch.uriProtocols=",
     "fetch.unpackLimit=1",
-    "pack.threads=1",
 )
 
 

@@ -1,6 +1,7 @@
 """SQLite: what an index file holds, written by one, read by many. SQL lives here and nowhere else."""
 
 from code_insight.store.packing import PackedFacts, pack
+from code_insight.store.past import Lineage, Past, PastChange, PastEntry, short
 from code_insight.store.reading import IndexedCommit, Reader, commits, last_name
 from code_insight.store.schema import FORMAT_VERSION, discard, is_damaged
 from code_insight.store.writing import NewBlob, NewFile, Writer
@@ -8,9 +9,13 @@ from code_insight.store.writing import NewBlob, NewFile, Writer
 __all__ = [
     "FORMAT_VERSION",
     "IndexedCommit",
+    "Lineage",
     "NewBlob",
     "NewFile",
     "PackedFacts",
+    "Past",
+    "PastChange",
+    "PastEntry",
     "Reader",
     "Writer",
     "commits",
@@ -18,4 +23,5 @@ __all__ = [
     "is_damaged",
     "last_name",
     "pack",
+    "short",
 ]

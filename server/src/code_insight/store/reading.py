@@ -25,6 +25,7 @@ from code_insight.model import (
     SymbolKind,
 )
 from code_insight.store.packing import places
+from code_insight.store.past import Past
 from code_insight.store.schema import FORMAT_VERSION, connect_to_read, storage_errors, version_of
 from code_insight.store.vocabulary import pieces_of, unpacked, with_piece
 
@@ -276,6 +277,10 @@ class Reader:
         )
         files, with_text, symbols = next(iter(self._rows(query)))
         return int(files), int(with_text or 0), int(symbols)
+
+    def past(self) -> Past:
+        """The history of the commit, as far as the index holds it."""
+        return Past(self._db, self.indexed.row)
 
     def languages(self) -> list[tuple[str, int, int]]:
         """(language, files, lines) of the files with text, most lines first."""

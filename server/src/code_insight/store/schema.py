@@ -20,7 +20,8 @@ from code_insight.model import ReferenceKind
 # 2  2026-11: facts of an older parser stay beside the new ones, and answer, until a commit is whole again.
 # 3  2026-11: evidence of what names mean, by blob.
 # 4  2026-11: places of occurrences in half the space; words instead of trigrams.
-FORMAT_VERSION = 4
+# 5  2026-11: the history of a commit.
+FORMAT_VERSION = 5
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
@@ -110,6 +111,38 @@ CREATE TABLE central (
   users INTEGER NOT NULL,
   PRIMARY KEY (commit_, place)
 ) WITHOUT ROWID;
+CREATE TABLE author (
+  author INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  email TEXT NOT NULL,
+  UNIQUE (email, name)
+);
+CREATE TABLE past (
+  past INTEGER PRIMARY KEY,
+  oid BLOB NOT NULL UNIQUE,
+  parents BLOB NOT NULL,
+  author INTEGER NOT NULL,
+  authored INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  files INTEGER NOT NULL,
+  subject TEXT NOT NULL
+);
+CREATE TABLE path (path INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE change (
+  path INTEGER NOT NULL,
+  past INTEGER NOT NULL,
+  parent INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  old INTEGER NOT NULL,
+  new INTEGER NOT NULL,
+  added INTEGER,
+  removed INTEGER,
+  hunks BLOB,
+  PRIMARY KEY (path, past, parent)
+) WITHOUT ROWID;
+CREATE INDEX change_by_past ON change (past);
+CREATE INDEX change_by_source ON change (source) WHERE source NOT IN (0, path);
+CREATE TABLE lineage (commit_ INTEGER PRIMARY KEY, pasts BLOB NOT NULL, ends TEXT NOT NULL);
 CREATE TABLE ref (ref TEXT PRIMARY KEY, commit_ INTEGER NOT NULL, checked_at INTEGER NOT NULL) WITHOUT ROWID;
 """
 

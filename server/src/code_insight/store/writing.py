@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from code_insight.model import Commit, FileRole, SkipReason
+from code_insight.model import Change, Commit, FileRole, PastCommit, SkipReason
+from code_insight.store import past
 from code_insight.store.central import central_symbols
 from code_insight.store.packing import PackedFacts
 from code_insight.store.schema import (
@@ -57,7 +58,8 @@ class NewFile:
 class Writer:
     """Owns the write connection of one index file; a context manager."""
 
-    def __init__(self, path: Path, facts_version: int) -> None:
+    def __init__(self, path: Path, facts_version: int = 0) -> None:
+        """`facts_version` is that of the facts that will be written; 0 for who writes none."""
         self._facts_version = facts_version
         self._names: dict[str, int] = {}
         self._words: set[bytes] = set()  # that are in the vocabulary for sure
@@ -196,6 +198,26 @@ class Writer:
         with storage_errors("read"):
             return self._db.execute(query, (oid, self._facts_version)).fetchone() is not None
 
+    def past_commit(self, oid: str) -> past.Known | None:
+        """A commit of the past whose changes are in the index."""
+        with storage_errors("read"):
+            return past.known(self._db, oid)
+
+    def add_past(self, commits: Sequence[tuple[PastCommit, Sequence[Change]]]) -> list[int]:
+        """The numbers of commits of the past, which are in the index now; no history names them yet."""
+        with storage_errors("written"), self._transaction():
+            return past.add(self._db, commits)
+
+    def lineage(self, oid: str) -> past.Lineage:
+        """What is known of the history of an indexed commit."""
+        with storage_errors("read"):
+            return past.lineage(self._db, oid)
+
+    def set_lineage(self, oid: str, found: past.Lineage) -> None:
+        """That is the history of an indexed commit now."""
+        with storage_errors("written"), self._transaction():
+            past.set_lineage(self._db, oid, found)
+
     def _forget_all_but(self, added: int, keep: int) -> None:
         """Kept are, in this order: the commit just added, that of the default branch, those of other refs, others."""
         named = "SELECT commit_ FROM ref ORDER BY ref = '' DESC, checked_at DESC, ref"
@@ -203,7 +225,7 @@ class Writer:
         rows = [row[0] for query in (named, newest) for row in self._db.execute(query)]
         kept = list(dict.fromkeys([added, *rows]))[: max(1, keep)]
         marks = ",".join(map(str, kept))
-        for table in ("commit_", "file", "central", "ref"):
+        for table in ("commit_", "file", "central", "lineage", "ref"):
             self._db.execute(f"DELETE FROM {table} WHERE commit_ NOT IN ({marks})")  # noqa: S608
         orphans = self._db.execute("SELECT blob, text FROM blob WHERE blob NOT IN (SELECT blob FROM file)").fetchall()
         for blob, text in orphans:
