@@ -29,7 +29,7 @@ from code_insight_deploy.proofs import BuiltImage, Evidence, Smoked
 START_SECONDS = 30.0
 ANSWER_SECONDS = 60.0
 TOOLS = {"list_repositories", "add_repository", "overview", "read", "search", "outline"}
-TOOLS |= {"symbol", "references", "dependencies"}
+TOOLS |= {"symbol", "references", "dependencies", "history"}
 HEADERS = ("content-security-policy", "x-content-type-options")
 SAMPLE = {
     "README.md": "# Greenhouse\n\nKeeps plants alive.\n",

@@ -191,6 +191,7 @@ def _index_at_start(catalog: Catalog, readiness: Readiness) -> None:
     for url in wanted:
         try:
             added = catalog.add(url)
+            catalog.deepen_later(added.indexed)
             _log.info("%s", _report(added))
         except InsightError as error:
             _log.error("%s is not indexed: %s", url, error)
@@ -235,7 +236,10 @@ def _index(found: Settings, url: str, ref: str) -> int:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
             task = bars.add_task("Starting", total=100)
             call = Call(progress=lambda phase, percent: bars.update(task, description=phase, completed=percent))
-            added = _catalog(found, [folder] if folder else []).add(str(folder or url), ref, call)
+            catalog = _catalog(found, [folder] if folder else [])
+            added = catalog.add(str(folder or url), ref, call)
+            for _ in catalog.deepen(added.indexed, call):
+                pass
     except InsightError as error:
         print(error, file=sys.stderr)
         return 1

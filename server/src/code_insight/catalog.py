@@ -187,6 +187,14 @@ class Catalog:
         self._to_deepen.put(indexed)
         threading.Thread(target=self._deepen_all, daemon=True).start()
 
+    def wait(self, seconds: float) -> None:
+        """What was to be deepened later has been, if that took no longer."""
+        deadline = time.monotonic() + seconds
+        while not self._to_deepen.empty() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if self._deepening.acquire(timeout=max(0, deadline - time.monotonic())):
+            self._deepening.release()
+
     def _deepen_all(self) -> None:
         with self._deepening, contextlib.suppress(queue.Empty):
             while True:

@@ -224,6 +224,24 @@ class Past:
         query = f"SELECT {_CHANGE} WHERE change.source = (SELECT path FROM path WHERE text = ?)"  # noqa: S608
         return self._changes(f"{query} AND change.source NOT IN (0, change.path)", (path,))
 
+    def counts_under(self, folder: str) -> list[tuple[int, str, int, int]]:
+        """(age, path, lines added, lines removed) of each change below a folder ("" for all), in no special order."""
+        where, values = ("path.text >= ? AND path.text < ?", (f"{folder}/", f"{folder}0")) if folder else ("1", ())
+        rows = self._rows(f"SELECT path, text FROM path WHERE {where}", values)  # noqa: S608
+        names = dict(rows)
+        inside = "path IN (SELECT path FROM path WHERE path.text >= ? AND path.text < ?)" if folder else "1"
+        query = (
+            "SELECT past, path, COALESCE(added, 0), COALESCE(removed, 0) FROM change"  # noqa: S608
+            f" WHERE parent = 0 AND {inside}"
+        )
+        ages = self._ages
+        return [(ages[row[0]], names[row[1]], row[2], row[3]) for row in self._rows(query, values) if row[0] in ages]
+
+    def renames(self) -> dict[str, str]:
+        """Path → the path to which a commit of the history moved the file last."""
+        query = f"SELECT {_CHANGE} WHERE change.source NOT IN (0, change.path)"
+        return {change.source: change.path for change in reversed(self._changes(query))}
+
     def paths_with(self, ages: Iterable[int]) -> Iterator[tuple[int, str]]:
         """(age, path) of all that the commits at these places of the history changed."""
         query = "SELECT DISTINCT text FROM change JOIN path USING (path) WHERE past = ?"

@@ -18,6 +18,7 @@ from pydantic import Field
 from code_insight import git
 from code_insight.catalog import Added, Catalog
 from code_insight.errors import InvalidArgument
+from code_insight.model import HistoryEnd
 from code_insight.queries import files, overview
 from code_insight.store import IndexedCommit, Reader
 from code_insight.tools.answers import Answer, Section, about, answer, cut, day, head, shorten
@@ -57,6 +58,8 @@ class Surface:
         """
         added = await _in_thread_with_progress(lambda call: self.catalog.add(url, ref, call), ctx)
         indexed = added.indexed
+        if added.history in (HistoryEnd.PENDING, HistoryEnd.SHALLOW):
+            self.catalog.deepen_later(indexed)
         with Reader(indexed) as reader:
             total, with_text, symbols = reader.totals()
         done = "It was indexed already: nothing to do." if added.was_known else _what_was_done(added)
@@ -230,7 +233,12 @@ async def _in_thread_with_progress(work: Callable[[git.Call], Added], ctx: Conte
         gone.set()
 
 
-_PHASES = {"Receiving objects": (5, 40), "Resolving deltas": (40, 50), "Indexing": (50, 99)}
+_PHASES = {
+    "Receiving objects": (5, 40),
+    "Resolving deltas": (40, 50),
+    "Indexing": (50, 95),
+    "Reading history": (95, 99),
+}
 
 
 def _overall(phase: str, percent: int) -> float:

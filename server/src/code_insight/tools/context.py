@@ -1,0 +1,120 @@
+"""The tools of context: what shaped this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from code_insight.catalog import Catalog
+from code_insight.model import HistoryEnd
+from code_insight.queries import history
+from code_insight.tools.answers import Answer, Section, about, answer, day, head, shorten
+from code_insight.tools.arguments import Budget, Path, Repository
+
+Symbol = Annotated[str, Field(description="name; path then says where it is defined", max_length=400)]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What belongs to it."""
+
+    catalog: Catalog
+
+    def history(
+        self, repository: Repository, path: Path = "", symbol: Symbol = "", budget_tokens: Budget = 2_000
+    ) -> Answer:
+        """Which commits shaped a file, folder or symbol (its lines, through renames), who knows it, how often it changes.
+
+        And with what. Says how far back it sees.
+        """
+        indexed = self.catalog.find(repository)
+        found = history.history(indexed, path, symbol)
+        together = "Changes most: commits" if found.is_folder else "Changes with it: commits of both, part of its own"
+        sections = [
+            Section(
+                "Commits, newest first: lines added, removed", _touches(found), lambda _: "Raise budget_tokens.", 5
+            ),
+            Section("Who knows it: share of the changes, halved for each year of age", _authors(found), keep=3),
+            Section(together, [_together(one, found) for one in found.together], keep=3),
+            Section("By year", _years(found)),
+        ]
+        top = "\n".join([head(indexed), *_summary(found)])
+        data = {"path": found.path, "commits": len(found.touches), "authors": len(found.authors), "end": found.end}
+        return answer(top, sections, budget_tokens, **about(indexed), **data)
+
+
+def _summary(found: history.History) -> Iterator[str]:
+    """What was looked at, how much happened to it, and how far back that is known."""
+    symbol = found.symbol
+    what = (
+        f"{symbol.kind} {symbol.qualified_name} {symbol.path}:{symbol.start_line}-{symbol.end_line}" if symbol else ""
+    )
+    what = what or found.path or "The repository"
+    if found.is_gone:
+        what += f" (now {found.moved_to})" if found.moved_to else " (deleted)"
+    if not found.touches:
+        yield f"{what}: no commit is known that changed it."
+    else:
+        days = [day(touch.commit.authored) for touch in found.touches]
+        added = sum(touch.added or 0 for touch in found.touches)
+        removed = sum(touch.removed or 0 for touch in found.touches)
+        span = " to ".join(sorted({min(days), max(days)}))
+        commits = f"{_count(len(days), 'commit')} by {_count(len(found.authors), 'author')}"
+        yield f"{what}: {commits}, {span}, +{added:,} −{removed:,} lines."
+    if found.earlier_paths:
+        yield f"Before: {', '.join(found.earlier_paths[:5])}."
+    if found.lost_at:
+        yield f"Not followed beyond {found.lost_at.oid[:12]}, of which the lines are not known."
+    yield _seen(found)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+_ENDS = {
+    HistoryEnd.ROOT: "back to the first",
+    HistoryEnd.PENDING: "older ones are still being read",
+    HistoryEnd.SHALLOW: "the clone is shallow; older ones are fetched after add_repository",
+    HistoryEnd.BOUND: "this server keeps no older ones (CODE_INSIGHT_HISTORY_COMMITS_MAX)",
+}
+
+
+def _seen(found: history.History) -> str:
+    if found.oldest is None:
+        return f"History: no commit before this one, {_ENDS[found.end]}."
+    oldest = f"{found.oldest.oid[:12]} of {day(found.oldest.authored)}"
+    if found.end is HistoryEnd.ROOT:
+        return f"History: {found.commits:,} commits, back to the first, {oldest}."
+    cut = " What shaped it before is not seen." if found.is_edge else ""
+    return f"History begins at {oldest}, {found.commits:,} commits back: {_ENDS[found.end]}.{cut}"
+
+
+def _touches(found: history.History) -> list[str]:
+    return [_touch(touch, found.path) for touch in found.touches]
+
+
+def _touch(touch: history.Touch, path: str) -> str:
+    commit = touch.commit
+    lines = "lines not known" if touch.added is None else f"+{touch.added:,} −{touch.removed or 0:,}"
+    where = f"  [{touch.path}]" if touch.path not in ("", path) else ""
+    who = shorten(commit.author, 30) or "(no name)"
+    return f"  {day(commit.authored)} {commit.oid[:10]} {who}: {shorten(commit.subject, 100)}  {lines}{where}"
+
+
+def _authors(found: history.History) -> list[str]:
+    return [
+        f"  {author.share:.0%} {shorten(author.name, 40)} · {_count(author.commits, 'commit')}, last {day(author.last)}"
+        for author in found.authors
+    ]
+
+
+def _together(one: history.Together, found: history.History) -> str:
+    return f"  {one.support:,}{'' if found.is_folder else f' {one.confidence:.0%}'} {one.path}"
+
+
+def _years(found: history.History) -> list[str]:
+    return [f"  {y.year}: {_count(y.commits, 'commit')}, +{y.added:,} −{y.removed:,}" for y in found.years]
