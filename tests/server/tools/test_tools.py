@@ -40,6 +40,9 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("dependencies", {"repository": "starlette"}),
     ("dependencies", {"repository": "starlette", "path": "starlette/routing.py"}),
     ("dependencies", {"repository": "click", "path": "click", "direction": "in"}),
+    ("history", {"repository": "starlette"}),
+    ("history", {"repository": "starlette", "path": "starlette/routing.py"}),
+    ("history", {"repository": "starlette", "symbol": "Router"}),
 ]
 IDS = [f"{name}-{next(reversed(arguments.values()), '')}" for name, arguments in QUESTIONS]
 LISTED = [question for question in QUESTIONS if question[0] in ("search", "outline", "references")]
@@ -226,6 +229,8 @@ async def test_the_rest_of_a_range_ends_where_the_range_does(client: Client[Any]
         ("read", {"path": "tags.py"}),
         ("symbol", {"name": "shown"}),
         ("references", {"symbol": "shown"}),
+        ("history", {}),
+        ("history", {"path": "a\u202eb.py"}),
         ("symbol", {"name": "f\u200bx"}),
         ("read", {"path": "a\u202e.py"}),
     ],
@@ -273,6 +278,8 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("symbol", {"repository": "starlette", "name": "Router", "path": "docs"}, "not_found", "It is defined in"),
     ("references", {"repository": "starlette", "symbol": "Ruoter"}, "not_found", "The nearest: Router"),
     ("references", {"repository": "starlette", "symbol": "Router", "cursor": "5-abc"}, "invalid_argument", "cursor"),
+    ("history", {"repository": "starlette", "path": "starlette/rooting.py"}, "not_found", "starlette/routing.py"),
+    ("history", {"repository": "starlette", "symbol": "Ruoter"}, "not_found", "The nearest: Router"),
     ("search", {"repository": "starlette", "query": "(", "kind": "regex"}, "regex_invalid", "RE2"),
     ("search", {"repository": "starlette", "query": "x", "language": "pyhton"}, "not_found", "Languages: python"),
     ("search", {"repository": "starlette", "query": "x", "path": "starlette/rooting.py"}, "not_found", "routing.py"),

@@ -26,9 +26,9 @@ class Context:
     def history(
         self, repository: Repository, path: Path = "", symbol: Symbol = "", budget_tokens: Budget = 2_000
     ) -> Answer:
-        """Which commits shaped a file, folder or symbol (its lines, through renames), who knows it, how often it changes.
+        """Which commits shaped a file, folder or symbol (by its lines, through renames), who knows it, and more.
 
-        And with what. Says how far back it sees.
+        Also how often it changes, with what, and how far back all this is seen.
         """
         indexed = self.catalog.find(repository)
         found = history.history(indexed, path, symbol)
