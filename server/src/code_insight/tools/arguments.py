@@ -9,12 +9,9 @@ from pydantic import Field
 from code_insight.tools.answers import MOST_BUDGET_TOKENS
 
 Repository = Annotated[
-    str,
-    Field(
-        description='name or its end: "flask", "pallets/flask", "flask@<commit or ref>"', min_length=1, max_length=600
-    ),
+    str, Field(description="such as flask, pallets/flask, flask@<commit or ref>", min_length=1, max_length=600)
 ]
-Path = Annotated[str, Field(description="file or folder in the repository", max_length=1024)]
+Path = Annotated[str, Field(description="file or folder", max_length=1024)]
 SymbolName = Annotated[
     str, Field(description='name, plain or qualified: "Flask.route", "flask.app.Flask"', min_length=1, max_length=400)
 ]
