@@ -92,7 +92,7 @@ class Ledger:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self._opened() as file:
-                entries = self._read(file)
+                entries = self._read(file, mend=True)
                 entry = _entry(entries[-1] if entries else None, Kind(kind), release, data)
                 file.write(_line(entry))
                 file.flush()
@@ -112,7 +112,7 @@ class Ledger:
             return ()
         try:
             with self._opened() as file:
-                return tuple(self._read(file))
+                return tuple(self._read(file, mend=False))
         except OSError as error:
             raise LedgerBroken(
                 f"the ledger {self.path} cannot be read: {error.strerror}", "Look at its owner and mode."
@@ -138,17 +138,17 @@ class Ledger:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 
-    def _read(self, file: BinaryIO) -> list[Entry]:
-        """All entries. A last line without an end is of a crash in the middle of writing it: it is cut off."""
+    def _read(self, file: BinaryIO, *, mend: bool) -> list[Entry]:
+        """All entries. A last line without an end is of a crash in the middle of writing it, and is cut off."""
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise self._broken(0, f"the file has more than {MOST_BYTES} bytes")
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
-            self._say(
-                f"{self.path.name}: its last line was never finished, and is cut off ({len(content) - whole} bytes)"
-            )
-            file.truncate(whole)
+            torn = len(content) - whole
+            self._say(f"{self.path.name}: its last line was never finished, and is cut off ({torn} bytes)")
+            if mend:
+                file.truncate(whole)
         return self._chained(content[:whole].splitlines())
 
     def _chained(self, lines: list[bytes]) -> list[Entry]:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ GUARD_SECONDS = 15
 PATIENCE_SECONDS = 20.0
 """For how long a lease may be in the way: a little more than one that flyctl has left behind lasts."""
 PAUSE_SECONDS = 0.5
+LOOKS, LOOK_SECONDS = 5, 0.05
 MOST_BYTES = 4096
 
 
@@ -118,7 +120,7 @@ def holder(target: str, machines: Machines, app: str, folder: Path) -> Holder | 
     """Who is releasing to `app` now; None for nobody. Changes nothing."""
     with contextlib.suppress(OSError), (folder / target / f"{app}.lock").open("r+b") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return read_holder(file.read(MOST_BYTES).decode("utf-8", "replace"))
     there = _there(machines, app)
@@ -146,7 +148,7 @@ def _local(path: Path, me: Holder) -> Iterator[None]:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except BlockingIOError:
             other = read_holder((file.read(MOST_BYTES) or b"").decode("utf-8", "replace"))
             raise _locked(other, "Wait for it to end, or end that process; the lock ends with it.") from None
@@ -154,6 +156,15 @@ def _local(path: Path, me: Holder) -> Iterator[None]:
         file.write(me.written(until=0).encode())
         yield
         file.truncate(0)
+
+
+def _lock(file: FileIO) -> None:
+    """Lock it, or raise BlockingIOError; whoever only looks whether it is locked does so for no longer than this."""
+    for _ in range(LOOKS):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(LOOK_SECONDS)
+    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 # Across operators

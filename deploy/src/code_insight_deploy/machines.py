@@ -120,14 +120,17 @@ class Machines:
 
     def rights(self, app: str) -> Rights:
         """What the token may do to `app`, which need not exist. Raises NoToken when the platform does not know it."""
-        answer = self._read("read the token's rights", "/v1/tokens/current")
         images = {"app_name": app, "app_feature": "images", "action": "rw"}
         return Rights(
-            owner=_understood(answer, _owner),
+            owner=self.owner(),
             may_read=self._may({"app_name": app, "action": "r"}),
             may_change=self._may({"app_name": app, "action": "rwcd"}),
             may_push=self._may(images),
         )
+
+    def owner(self) -> str:
+        """What the platform says of the token. Raises NoToken when it does not know it."""
+        return _understood(self._read("read the token's rights", "/v1/tokens/current"), _owner)
 
     def _may(self, access: Json) -> bool:
         asked = {"header": self._target.token.authorization, "access": access}
