@@ -59,6 +59,7 @@ UNDERSTOOD_OF_CHECK = frozenset(
         "headers",
     }
 )
+STRATEGIES = ("rolling", "bluegreen")
 DURATIONS = frozenset({"interval", "timeout", "grace_period"})
 MEND = "Mend the file; fly.toml of this repository is an example."
 
@@ -92,7 +93,11 @@ class App:
     """That the app is created in; "" unless somebody has named one."""
     config: Path = Path()
     """The file."""
+    strategy: str = "rolling"
+    """How machines are changed: rolling or bluegreen."""
     mounts: tuple[Mount, ...] = ()
+    text: str = field(default="", repr=False, compare=False)
+    """The file's own."""
     said: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """All that the file says."""
 
@@ -102,9 +107,10 @@ def read_app(path: Path, *, name: str = "", organization: str = "") -> App:
     app `name`, if one is given.
     """
     try:
-        said = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        text = path.read_text(encoding="utf-8")
+        said = tomlkit.parse(text).unwrap()
         _refuse_without_checks(path, said)
-        return _app(path, said, name, organization)
+        return _app(path, text, said, name, organization)
     except OSError as error:
         raise BadConfig(f"cannot read {path}: {error.strerror}", "Name the app's file with --config.") from error
     except (tomlkit.exceptions.ParseError, ValueError, TypeError, AttributeError) as error:
@@ -114,7 +120,7 @@ def read_app(path: Path, *, name: str = "", organization: str = "") -> App:
         raise BadConfig(f"{path} does not say {error}", f"It needs {missing}; see fly.toml.") from error
 
 
-def _app(path: Path, said: Json, name: str, organization: str) -> App:
+def _app(path: Path, text: str, said: Json, name: str, organization: str) -> App:
     machine, service = said["vm"][0], said["http_service"]
     if not NAME.fullmatch(str(said["app"])):
         raise ValueError(f"app = {said['app']!r}: a name has lower-case letters, digits and dashes only")
@@ -130,9 +136,18 @@ def _app(path: Path, said: Json, name: str, organization: str) -> App:
         region=str(said.get("primary_region", "")),
         organization=organization,
         config=path,
+        strategy=_strategy(said),
         mounts=tuple(_mount(mount) for mount in _listed(said.get("mounts"))),
+        text=text,
         said=said,
     )
+
+
+def _strategy(said: Json) -> str:
+    strategy = str(said.get("deploy", {}).get("strategy", "rolling"))
+    if strategy not in STRATEGIES:
+        raise ValueError(f"deploy.strategy = {strategy!r}: {' or '.join(STRATEGIES)} is expected")
+    return strategy
 
 
 def _refuse_without_checks(path: Path, said: Json) -> None:

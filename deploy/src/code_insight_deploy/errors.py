@@ -138,3 +138,9 @@ class NotRestored(DeployError):
     """Something was changed and what ran before does not run again; the table says which machine runs what."""
 
     exit_code = NOT_RESTORED
+
+
+class Untouched(DeployError):
+    """The platform refused the release, or did not do it; the app is as it was."""
+
+    exit_code = NOT_BUILT

@@ -145,6 +145,7 @@ class Verb(StrEnum):
     CREATE_VOLUME = "create volume"
     CREATE_MACHINE = "create machine"
     UPDATE_MACHINE = "update machine"
+    DESTROY_MACHINE = "destroy machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,38 +154,58 @@ class Action:
 
     verb: Verb
     subject: str
-    """Name of the app, id of the machine; "" for one that does not exist yet."""
-    differences: tuple[str, ...]
+    """Name of the app or volume, id of the machine; a new machine has the id of the one it replaces, or "new"."""
+    differences: tuple[str, ...] = ()
     """What is not as it is wanted, in words: "image sha256:1a… → sha256:9f…", "guest.memory_mb 256 → 512"."""
+    config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """MachineConfig that a created or updated machine is to have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What an app's machines ran at one moment, complete enough to bring it back."""
 
-    digest: str
-    """The image that all of them ran."""
     reference: str
+    """registry/repository@digest of the image that all of them ran; "" when there was no machine."""
     tree: str
-    """As the process behind the public URL said it then; "" when it said none."""
-    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
-    """Machine id → its configuration."""
+    """As the processes said it themselves; "" when they said none."""
+    configs: Mapping[str, Mapping[str, Any]]
+    """Machine id → its configuration, whole."""
+    toml: str = ""
+    """The app's file that they were made from, "" when nobody kept it."""
+
+    @property
+    def digest(self) -> str:
+        return self.reference.partition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be changed so that `app` runs `image`. Only `planning.plan` makes one; it changes nothing itself."""
+    """What is to be changed so that `app` runs `reference`. Only `planning` makes one; it changes nothing itself."""
 
     app: str
-    image: PublishedImage
-    config: Mapping[str, Any]
-    """MachineConfig that every machine is to have."""
+    reference: str
+    """registry/repository@digest; "" when no machine is to be left."""
+    tree: str
+    """What the processes are to say of themselves."""
     actions: tuple[Action, ...]
     """In the order in which they are to happen; empty when everything is as it is wanted."""
     observed: Observed
     """What it was compared with; a plan that observation has overtaken is not applied."""
     way_back: Snapshot | None
-    """What to return to; None when nothing ran before."""
+    """What to return to; None when what runs could not be brought back, and the operator accepts that."""
+    toml: str
+    """The app's file with the image in it, for engines that deploy from one; "" when nobody kept it."""
+
+    @property
+    def digest(self) -> str:
+        return self.reference.partition("@")[2]
+
+    @property
+    def replaces(self) -> bool:
+        """Whether new machines take over from the old ones (blue-green), instead of changing those."""
+        verbs = {action.verb for action in self.actions}
+        return {Verb.CREATE_MACHINE, Verb.DESTROY_MACHINE} <= verbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,5 +236,6 @@ class Verified:
 class RolledBack:
     """A release failed, and what ran before is verified to run again. Only `release` makes one."""
 
-    to: Verified
+    to: Verified | None
+    """None when nothing ran before, and nothing runs now."""
     because: str

@@ -74,3 +74,10 @@ def fly(environment: Mapping[str, str] = os.environ) -> Target:
         token=Secret(text),
         url_of=lambda app: f"https://{app}.fly.dev",
     )
+
+
+def local(
+    machines_url: str, api_url: str, registry: str, flyctl: str, token: str, url_of: Callable[[str], str]
+) -> Target:
+    """A platform on this machine that speaks as Fly.io does: see flysim."""
+    return Target("local", machines_url, api_url, registry, flyctl, Secret(token), url_of)
