@@ -119,6 +119,12 @@ def base_id(client: docker.DockerClient, base: str, say: Say) -> str:
         ) from error
 
 
+def find(client: docker.DockerClient, source: SourceTree, base: str, say: Say) -> BuiltImage | None:
+    """The image of `source` on `base` that was built here before, None when there is none. Changes nothing."""
+    found = _find(client, source, base_id(client, base, say))
+    return _built(found, f"{NAME}:{source.tag}", source) if found else None
+
+
 def _find(client: docker.DockerClient, source: SourceTree, base_id: str) -> Image | None:
     """An image that was made of this very tree on this very base."""
     labels = [f"{TREE_LABEL}={source.tree}", f"{BASE_LABEL}={base_id}"]
