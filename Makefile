@@ -7,12 +7,17 @@ RUN := $(UV) run --quiet
 REPO ?= .
 PORT ?= 8080
 BASE ?= python:3.14-slim
-CONFIG ?= fly.toml
+CONFIG ?= fly-test001.toml
+TARGET ?= fly
+ENGINE ?= flyctl
+RELEASE = $(RUN) --package code-insight-deploy code-insight-deploy
+# APP=, for another app than the file names; ARGS= for any option, as --json or --org.
+OPTIONS = --base $(BASE) --config $(CONFIG) --target $(TARGET) --engine $(ENGINE) $(if $(APP),--app $(APP)) $(ARGS)
 
-.PHONY: help serve test check format docs image smoke bench clean
+.PHONY: help serve test check format docs image smoke doctor push inspect plan release verify rollback status history audit local-stop bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(UV) ## start the server with this repository, or REPO=<folder or https URL>, at PORT (8080)
 	CODE_INSIGHT_PORT=$(PORT) $(RUN) --package code-insight code-insight serve $(REPO)
@@ -34,10 +39,43 @@ docs: $(UV) ## write docs/tools.md from the tools
 	$(RUN) --all-packages python docs/generate.py
 
 image: $(UV) ## build the image of HEAD's tree and tag it with its commit
-	$(RUN) --package code-insight-deploy code-insight-deploy build --base $(BASE) $(ARGS)
+	$(RELEASE) build $(OPTIONS)
 
 smoke: $(UV) ## run that image as a Fly machine would, and check it
-	$(RUN) --package code-insight-deploy code-insight-deploy smoke --base $(BASE) --config $(CONFIG) $(ARGS)
+	$(RELEASE) smoke $(OPTIONS)
+
+release: $(UV) ## bring this commit to its app and prove it, or roll back; TARGET=local rehearses on this machine
+	$(RELEASE) release $(OPTIONS)
+
+doctor: $(UV) ## what a release needs, what of it is missing, and how to get it
+	$(RELEASE) doctor $(OPTIONS)
+
+push: $(UV) ## build, smoke, and push to the registry what it does not have
+	$(RELEASE) push $(OPTIONS)
+
+inspect: $(UV) ## the manifest of this commit's image, as the registry has it
+	$(RELEASE) inspect $(OPTIONS)
+
+plan: $(UV) ## what a release would change
+	$(RELEASE) plan $(OPTIONS)
+
+verify: $(UV) ## prove that what answers is the image of this tree
+	$(RELEASE) verify $(OPTIONS)
+
+rollback: $(UV) ## bring back the verified release before this one, and prove it
+	$(RELEASE) rollback $(OPTIONS)
+
+status: $(UV) ## the app's machines, and what their processes say
+	$(RELEASE) status $(OPTIONS)
+
+history: $(UV) ## the releases: when, by whom, which image, how they ended
+	$(RELEASE) history $(OPTIONS)
+
+audit: $(UV) ## prove that the ledger is whole, and that what runs is its last verified release
+	$(RELEASE) audit $(OPTIONS)
+
+local-stop: $(UV) ## end the platform of TARGET=local, and remove its apps, machines and images
+	$(RELEASE) local stop --remove
 
 bench: $(UV) ## print the tables of docs/benchmarks.md that need no container and no network
 	$(RUN) --all-packages python benchmarks/start.py

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import docker
 import pytest
-from code_insight_deploy import images
-from code_insight_deploy.errors import NoEngine
+from code_insight_deploy import images, source
+from code_insight_deploy.errors import NoBase, NoEngine
+from code_insight_deploy.proofs import BuiltImage
 
-from tests.places import cannot_run
+from tests.places import HOUSE, cannot_run
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,4 +30,14 @@ def engine() -> Iterator[docker.DockerClient]:
         with images.engine() as client:
             yield client
     except NoEngine as error:
+        cannot_run(error.happened)
+
+
+@pytest.fixture(scope="session")
+def image(engine: docker.DockerClient) -> BuiltImage:
+    """The image of this tree as it stands in the folder, built before or now."""
+    tree = source.source_tree(HOUSE, allow_dirty=True)
+    try:
+        return images.build(engine, HOUSE, tree, os.environ.get("BASE") or "python:3.14-slim", print)
+    except NoBase as error:
         cannot_run(error.happened)

@@ -1,10 +1,12 @@
 """What tests of every room share: git without anybody's configuration, and how to say that a test cannot run."""
 
 import os
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+HOUSE = Path(__file__).parents[1]
 GIT_ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "HOME": "/nonexistent",

@@ -11,26 +11,15 @@ from pathlib import Path
 import docker
 import httpx2
 import pytest
-from code_insight_deploy import images, smoking, source
-from code_insight_deploy.errors import NoBase
+from code_insight_deploy import smoking
 from code_insight_deploy.proofs import BuiltImage
 from docker.models.containers import Container
 
 from tests.places import cannot_run
-from tests.smoke.places import HERE, HOUSE, INSPECTOR, Service, address_of
+from tests.smoke.places import HERE, INSPECTOR, Service, address_of
 
 MANY_FILES = 1500
 START_SECONDS = 30.0
-
-
-@pytest.fixture(scope="session")
-def image(engine: docker.DockerClient) -> BuiltImage:
-    """The image of this tree as it stands in the folder, built before or now."""
-    tree = source.source_tree(HOUSE, allow_dirty=True)
-    try:
-        return images.build(engine, HOUSE, tree, os.environ.get("BASE") or "python:3.14-slim", print)
-    except NoBase as error:
-        cannot_run(error.happened)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,88 @@
+"""A release, from nothing to a verified app and on; against a platform on this machine, by both engines."""
+
+import pytest
+from code_insight_deploy import release, reporting
+from code_insight_deploy.errors import DirtyTree, FailedAndRolledBack, NoWayBack
+from code_insight_deploy.flysim import Fault, When
+
+from tests.deploy.release.places import Operator
+
+
+def test_from_nothing_to_a_verified_app(operator: Operator) -> None:
+    commit = operator.commit("one")
+    outcome = operator.release()
+    assert outcome.source.commit == commit
+    assert outcome.verified.digest == outcome.image.digest
+    assert outcome.verified.tree == outcome.source.tree
+    assert [action.split()[:2] for action in outcome.actions] == [["create", "app"], ["create", "machine"]]
+
+
+def test_a_second_release_of_a_tree_changes_nothing(operator: Operator) -> None:
+    operator.commit("one")
+    first = operator.release()
+    so_far = operator.calls_so_far()
+    second = operator.release()
+    assert second.actions == ()
+    assert second.verified.versions == first.verified.versions
+    assert operator.changes(after=so_far) == []
+
+
+def test_a_new_commit_replaces_the_old_one(operator: Operator) -> None:
+    operator.commit("one")
+    first = operator.release()
+    operator.commit("two")
+    second = operator.release()
+    assert second.image.digest != first.image.digest
+    assert second.verified.versions.keys() == first.verified.versions.keys()
+    assert any(
+        found.seen == f"before: tree {first.source.tree[:12]} on machine {id_} version {version}"
+        for found in second.verified.evidence
+        for id_, version in first.verified.versions.items()
+    )
+
+
+def test_a_release_that_never_becomes_healthy_is_rolled_back(operator: Operator) -> None:
+    operator.commit("one")
+    first = operator.release()
+    operator.sim.faults.add(Fault(when=When(operation="update_machine", app=operator.app), effect="check_never_passes"))
+    operator.commit("two")
+    with pytest.raises(FailedAndRolledBack) as failed:
+        operator.release()
+    with operator.run() as run:
+        status = reporting.status(run)
+    assert failed.value.exit_code == 30
+    assert status.public is not None
+    assert status.public.tree == first.source.tree
+    assert {machine.machine.digest for machine in status.machines} == {first.image.digest}
+
+
+def test_rollback_brings_back_the_release_before(operator: Operator) -> None:
+    operator.commit("one")
+    first = operator.release()
+    operator.commit("two")
+    operator.release()
+    with operator.run() as run:
+        back = release.rollback(run, operator.state)
+        audited = reporting.audit(run)
+    assert back.to is not None
+    assert back.to.digest == first.image.digest == audited.digest
+
+
+def test_a_dirty_tree_is_refused_before_anything_is_asked(operator: Operator) -> None:
+    operator.repository.write("left-behind.txt", "nobody committed me")
+    so_far = operator.calls_so_far()
+    with pytest.raises(DirtyTree, match="left-behind"):
+        operator.release()
+    assert operator.sim.calls(after=so_far) == ()
+
+
+def test_without_a_way_back_nothing_is_changed(operator: Operator) -> None:
+    operator.commit("one")
+    first = operator.release()
+    operator.sim.delete_image("code-insight", first.image.digest)
+    operator.commit("two")
+    so_far = operator.calls_so_far()
+    with pytest.raises(NoWayBack) as refused:
+        operator.release()
+    assert refused.value.exit_code == 10
+    assert operator.changes(after=so_far) == []
