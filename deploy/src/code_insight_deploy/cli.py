@@ -11,8 +11,9 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from code_insight_deploy import apps, images, ledger, registry, release, reporting, source, targets
-from code_insight_deploy.errors import CHANGES, VERIFIED, DeployError
+from code_insight_deploy import apps, doctor, images, ledger, registry, release, reporting, source, targets
+from code_insight_deploy.doctor import Wishes
+from code_insight_deploy.errors import CHANGES, REFUSED, VERIFIED, DeployError
 from code_insight_deploy.printing import Paper
 from code_insight_deploy.release import Order, Run
 from code_insight_deploy.targets import Target
@@ -59,6 +60,23 @@ def _ended_in_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _doctor(options: argparse.Namespace, paper: Paper) -> Found:
+    paper.step("look at what a release needs")
+    wishes = Wishes(
+        folder=options.folder,
+        config=source.top_folder(options.folder) / options.config,
+        base=options.base,
+        repository=options.repository,
+        state=_state(options),
+        target=lambda: _target(options, paper),
+        app=options.app,
+        organization=options.org,
+        needs_flyctl=options.engine == "flyctl",
+    )
+    findings = doctor.checks(wishes)
+    return (VERIFIED if all(finding.ok for finding in findings) else REFUSED), findings
 
 
 def _build(options: argparse.Namespace, paper: Paper) -> Found:
@@ -191,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="code-insight-deploy", description=description, epilog=EXIT_CODES)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add = _adder(commands)
+    add("doctor", _doctor, "what a release needs, what of it is missing, and how to get it")
     building = add("build", _build, "build the image of this tree, or find it")
     building.add_argument(
         "--check-reproducible", action="store_true", help="build twice from nothing; fail if they differ"

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from code_insight_deploy import planning
+from code_insight_deploy.doctor import Finding
 from code_insight_deploy.errors import DeployError, FailedAndRolledBack, Inconclusive, NotRestored, NotVerified
 from code_insight_deploy.planning import short
 from code_insight_deploy.proofs import BuiltImage, Evidence, PublishedImage, RolledBack, Smoked, Verified
@@ -104,7 +105,7 @@ def _shown(found: object) -> Any:
         Status: _status,
     }
     if isinstance(found, tuple):
-        return _history(found)
+        return _findings(found) if found and isinstance(found[0], Finding) else _history(found)
     show = shows.get(type(found))
     return show(found) if show else Text(json.dumps(_plain(found), indent=2))
 
@@ -192,4 +193,12 @@ def _history(releases: tuple[Released, ...]) -> Any:
         style = {"verified": "green", "rolled_back": "yellow", "failed": "red"}.get(it.result, "")
         cells = [it.id, it.time, it.who, it.commit[:12], short(it.digest) if it.digest else "", str(it.changes)]
         table.add_row(*map(Text, cells), Text(it.result, style=style))
+    return table
+
+
+def _findings(findings: tuple[Finding, ...]) -> Any:
+    table = Table("", "what", "seen", "what to do")
+    for it in findings:
+        mark = Text("ok", style="green") if it.ok else Text("missing", style="red")
+        table.add_row(mark, Text(it.name), Text(it.seen), Text(it.next_step))
     return table
