@@ -19,6 +19,10 @@ _REASONS = {
     SkipReason.SYMLINK: "it is a symbolic link",
     SkipReason.SUBMODULE: "it is a submodule, another repository",
     SkipReason.UNSAFE_PATH: "its path is too long, or not plain UTF-8",
+    SkipReason.PARSE_TIMEOUT: "its symbols took too long to find",
+    SkipReason.PARSE_CRASHED: "its symbols are missing: it crashed the parser",
+    SkipReason.PARSE_MEMORY: "its symbols are missing: the parser ran out of memory",
+    SkipReason.PARSE_SKIPPED: "its symbols are missing: the parser failed too often before it",
 }
 
 
@@ -67,9 +71,15 @@ def file_at(reader: Reader, path: str) -> SourceFile:
     if file is None:
         raise unknown_path(reader, wanted)
     if not file.blob:
-        reason = _REASONS.get(file.skip_reason or SkipReason.BINARY, "it was skipped")
-        raise InvalidArgument(f"{file.path} is not in the index: {reason}.", "Read it in the repository itself.")
+        raise InvalidArgument(
+            f"{file.path} is not in the index: {reason_of(file)}.", "Read it in the repository itself."
+        )
     return file
+
+
+def reason_of(file: SourceFile) -> str:
+    """Why a file is not, or not fully, in the index, as the end of a sentence."""
+    return _REASONS.get(file.skip_reason or SkipReason.BINARY, "it was skipped")
 
 
 def normal_path(path: str) -> str:

@@ -231,6 +231,14 @@ class Reader:
         found = [occurrence for row in self._rows(query, blob=blob) for occurrence in _occurrences(*row)]
         return sorted(found, key=lambda occurrence: (occurrence.line, occurrence.column))
 
+    def names_defined(self, blob: int) -> set[str]:
+        """Those of the names used in one blob that a symbol of the commit has."""
+        query = (
+            "SELECT text FROM occurrence JOIN name USING (name) WHERE blob = :blob AND EXISTS (SELECT 1 FROM symbol"
+            " JOIN file ON file.blob = symbol.blob AND +file.commit_ = :commit WHERE symbol.name = occurrence.name)"
+        )
+        return {row[0] for row in self._rows(query, blob=blob)}
+
     def evidence(self, blob: int) -> Evidence:
         """What a blob says of what its names mean; empty for a language of which that is not known."""
         row = next(iter(self._rows("SELECT data FROM evidence WHERE blob = :blob", blob=blob)), None)
