@@ -18,6 +18,7 @@ from tests.server.indexed import index, shelf
 from tests.server.places import catalog_at
 
 HOST = "insight.example.invalid"
+MARKUP = '"><img src=x onerror=alert(1)>.py'
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ async def harmed(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
         tmp_path,
         {
             "README.md": "# <script>alert(1)</script>x\n\nThis is <b>not</b> & what \"you\" 'think' it is.\n",
-            '"><img src=x onerror=alert(1)>.py': "def f():\n    pass\n",
+            MARKUP: "def f():\n    pass\n",
         },
     )
     async with browser(build_app(catalog_at(tmp_path), "1.2.3", [])) as client:
