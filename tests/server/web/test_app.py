@@ -22,7 +22,7 @@ def initialize(version: str) -> dict[str, Any]:
 @pytest.mark.parametrize("mode", ["auto", "legacy", MODERN])
 async def test_a_client_of_either_era_lists_and_calls_tools(port: int, mode: str) -> None:
     async with Client(f"http://127.0.0.1:{port}/mcp", mode=mode) as client:
-        assert len(await client.list_tools()) == 9
+        assert {"overview", "symbol", "history"} <= {tool.name for tool in await client.list_tools()}
         result = await client.call_tool("symbol", {"repository": "starlette", "name": "Router"})
         refused = await client.call_tool("symbol", {"repository": "x", "name": "y"}, raise_on_error=False)
     assert (result.structured_content or {})["path"] == "starlette/routing.py"
