@@ -1,8 +1,10 @@
 """How right `references` is: who calls whom, beside what a type checker says.
 
     python benchmarks/accuracy/callers.py FOLDER INDEX.scip [BELOW]
+    python benchmarks/accuracy/callers.py FOLDER MEANINGS.tsv
 
-INDEX.scip is made by scip-python or scip-typescript in FOLDER, or in the folder BELOW of it.
+INDEX.scip is made by scip-python or scip-typescript in FOLDER, or in the folder BELOW of it; MEANINGS.tsv, of a module
+of Go, by `go run . FOLDER > MEANINGS.tsv` in gomeanings/ beside this file.
 
 Truth is made of the call sites that our parser sees and whose meaning the type checker knows: edges (calling symbol →
 called symbol) with both ends in the repository, functions and methods only. A predicted edge counts as false only where
@@ -39,6 +41,7 @@ class Site:
 
     caller: Node
     name: str
+    line: int
     truth: Node | None  # what is called, None when it is not a function of this repository
     is_known: bool  # whether the type checker resolved it
     meant: Node | None  # what our resolver says, None when that is no function of this repository, or not known
@@ -84,6 +87,7 @@ def _site(
     return Site(
         caller=(caller.path, caller.qualified_name),
         name=use.name,
+        line=use.line,
         truth=_node(at_place.get(place) if place else None),
         is_known=symbol is not None,
         meant=_node(meant),
@@ -118,9 +122,14 @@ def score(found: list[Site], predict: Callable[[Site], list[Node]]) -> tuple[flo
     return precision, recall, f1, exact, len(truth)
 
 
+def oracle_of(index: Path, below: str) -> scip.Scip:
+    """What a type checker says, from a SCIP index or from what `gomeanings` prints."""
+    return scip.read(index, below) if index.suffix == ".scip" else scip.read_table(index)
+
+
 def main(folder: Path, index: Path, below: str = "") -> None:
     """Print the table."""
-    oracle = scip.read(index, below)
+    oracle = oracle_of(index, below)
     with tempfile.TemporaryDirectory() as data:
         limits = CatalogLimits(ClonePolicy(()), (folder.resolve(),), total_bytes=1 << 30)
         indexed = Catalog(Path(data), limits).add(str(folder.resolve())).indexed

@@ -1,7 +1,7 @@
 """Reads a SCIP index: what a type checker says each name in a repository means.
 
 SCIP is Sourcegraph's format (https://github.com/sourcegraph/scip/blob/main/scip.proto); only the fields used here are
-declared. Made by `scip-python index` (pyright) and `scip-typescript index` (tsc).
+declared. Made by `scip-python index` (pyright) and `scip-typescript index` (tsc). `read_table` reads the same of Go.
 """
 
 from __future__ import annotations
@@ -56,6 +56,18 @@ def read(path: Path, below: str = "") -> Scip:
             meanings.setdefault(place, symbol)
             if occurrence.symbol_roles & _DEFINITION:
                 definitions.setdefault(symbol, place)
+    return Scip(definitions, frozenset(path for path, _, _ in meanings), meanings)
+
+
+def read_table(path: Path) -> Scip:
+    """The same from lines of: place of a use, place of its definition; each is path, line and column, between tabs."""
+    definitions: dict[str, Place] = {}
+    meanings: dict[Place, str] = {}
+    for row in (line.split("\t") for line in path.read_text("utf-8").splitlines()):
+        symbol = " ".join(row[3:])
+        meanings[row[0], int(row[1]), int(row[2])] = symbol
+        if row[3]:
+            definitions[symbol] = row[3], int(row[4]), int(row[5])
     return Scip(definitions, frozenset(path for path, _, _ in meanings), meanings)
 
 

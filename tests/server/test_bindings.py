@@ -73,7 +73,7 @@ def receivers_of(text: str) -> dict[str, str]:
         ("x: Flask", [("x", ": Flask")]),
         ("x: t.Optional['Flask'] = y", [("x", ": t.Optional['Flask']")]),
         ("self.x: Flask = y", [("self.x", ": Flask")]),
-        ("x: " + "a" * 200, [("x", ": ")]),
+        ("x: " + "a" * 300, [("x", ": ")]),
         # Parameters
         ("def f(x, y=1, /, *a, z, **k): pass", [("x", ""), ("y", ""), ("a", ""), ("z", ""), ("k", "")]),
         ("def f(x: A, y: 'B' = 1, *a: C): pass", [("x", ": A"), ("y", ": 'B'"), ("a", "")]),
@@ -119,8 +119,53 @@ def test_a_binding_stands_in_the_function_or_class_around_it() -> None:
     assert inside == {"a": "", "b": "C", "self": "f", "c": "f", "d": "f", "return": "f"}
 
 
-def test_other_languages_bind_nothing() -> None:
-    assert parse(by_name()["go"], b"package a\nfunc f() { x := g() }\n").bindings == ()
+def test_a_language_without_rules_for_it_binds_nothing() -> None:
+    assert parse(by_name()["bash"], b"x=1\nf() { y=$x; }\n").bindings == ()
+
+
+GO = """\
+package a
+
+type S struct{ x []int; f func(*T) error }
+
+func (s *S) f(a, b int, more ...T) (*T, error) {
+\tx, err := g(1)
+\tif y := s.x[0]; y > 0 {
+\t\tz, w := &T{}, y
+\t}
+\tfor k, v := range s.m() {
+\t}
+\tx = h()
+\tswitch n := x.(type) {
+\tcase *T:
+\t}
+\tfn := func(p T) *S { return nil }
+\tvar q, r chan int
+}
+"""
+
+
+def test_go_binds_results_items_types_and_blocks() -> None:
+    facts = parse(by_name()["go"], GO.encode())
+    said = {(one.name, f": {one.value}" if one.is_type else one.value, one.line, one.until) for one in facts.bindings}
+    assert said >= {
+        ("s", ": *S", 5, 1 << 30),
+        ("a", ": int", 5, 1 << 30),
+        ("more", ": []T", 5, 1 << 30),
+        ("x", "g()#0", 6, 18),
+        ("err", "g()#1", 6, 18),
+        ("y", "s.x[]", 7, 9),
+        ("z", "{T}", 8, 9),
+        ("w", "y", 8, 9),
+        ("k", "s.m()@", 10, 11),
+        ("v", "s.m()[]", 10, 11),
+        ("x", "h()", 12, 0),  # an assignment
+        ("n", ": *T", 14, 14),
+        ("fn", "{func(p T) *S}", 16, 18),
+        ("p", ": T", 16, 16),
+        ("r", ": chan int", 17, 18),
+        ("f", ": func(*T) error", 3, 1 << 30),
+    }
 
 
 TYPESCRIPT = """\
@@ -137,9 +182,38 @@ const [u, { v: w }] = f();
 def test_typescript_binds_fields_parameters_and_what_functions_give() -> None:
     found = parse(by_name()["typescript"], TYPESCRIPT.encode()).bindings
     said = {(one.name, f": {one.value}" if one.is_type else one.value) for one in found}
-    fields = {("x", ": Foo[T] | null"), ("#y", "Map()"), ("this.s", ": Svc"), ("this.n", ": Num"), ("this.z", "s")}
-    parameters = {("s", ": Svc"), ("n", ": Num"), ("a", ": "), ("b", ""), ("cb", ": ")}
-    assert said >= fields | parameters | {("return", ": Promise[A]"), ("u", ""), ("w", "")}
+    fields = {("x", ": Foo<T> | null"), ("#y", "Map()"), ("this.s", ": Svc"), ("this.n", ": Num"), ("this.z", "s")}
+    parameters = {("s", ": Svc"), ("n", ": Num"), ("a", ": A[]"), ("b", "{P}.b"), ("cb", ": () => void")}
+    assert said >= fields | parameters | {("return", ": Promise<A>"), ("q", "{W}"), ("u", "f()#0"), ("w", "")}
+
+
+CALLBACKS = """\
+run(1, (a, b) => a, function (c) { return c; });
+const typed: Handler = (d) => d;
+new Box(ok ? (e) => e : null);
+for (const one of all) {}
+const { f, g: h } = made();
+export default made;
+export { f as i };
+xs.map(({ j }) => j);
+"""
+
+
+def test_typescript_binds_what_a_call_hands_to_its_callbacks() -> None:
+    found = parse(by_name()["typescript"], CALLBACKS.encode()).bindings
+    assert {(one.name, one.value) for one in found} >= {
+        ("a", "run~1~0"),
+        ("b", "run~1~1"),
+        ("c", "run~2~0"),
+        ("d", "{Handler}~0"),
+        ("e", "Box~0~0"),
+        ("one", "all[]"),
+        ("f", "made().f"),
+        ("h", "made().g"),
+        ("default", "made"),
+        ("i", "f"),
+        ("j", "xs.map~0~0.j"),
+    }
 
 
 def test_typescript_names_are_attributes_of_what_stands_before() -> None:

@@ -94,9 +94,11 @@ class BindingFact(NamedTuple):
     """One place where a name gets a value or a type."""
 
     name: str  # "x", "self.x"; "return" for what a function gives, "@" for a decorator
-    value: str  # the value, or type, as a dotted expression: "Flask()", "app.config"; "" when it says nothing
-    is_type: bool  # the value is an annotation
+    value: str  # the value as an expression (see parsing.bindings), or a type as written; "" when it says nothing
+    is_type: bool  # the value is a type
     symbol: int  # position of the innermost enclosing symbol in Facts.symbols, -1 outside of all
+    line: int = 0  # from which it is known there, 0 where a name is known in its whole function
+    until: int = 0  # to which it is known, 0 for a variable that is declared elsewhere
 
 
 class ImportFact(NamedTuple):

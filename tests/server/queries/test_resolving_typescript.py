@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
+from code_insight.model import ReferenceKind
 from code_insight.queries.graph import Certainty, users
 from code_insight.queries.resolving import Defined, Instance, Meaning, Resolver
 from code_insight.store import IndexedCommit, Reader
 
+from tests.server.indexed import index
 from tests.server.places import Repository, catalog_at
 
 FILES = {
@@ -113,3 +116,83 @@ def test_uses_under_the_name_that_an_import_gives_are_uses(doors: IndexedCommit)
     found = users(doors, "Door")
     exact = {(use.occurrence.path, use.occurrence.line) for use in found.uses if use.certainty is Certainty.EXACT}
     assert ("src/main.ts", 5) in exact  # new Gate(null)
+
+
+TYPES: dict[str, str] = {
+    "lib.ts": """\
+export interface Sink<T> { next(value: T): void; done: () => void }
+export class Pipe<T> implements Sink<T> {
+  constructor(start?: (this: Pipe<T>, sink: Pipe<T>) => void) {}
+  next(value: T): void {}
+  done() {}
+  each(take: (value: T, place: number) => void): this { return this; }
+  last(): T { return null!; }
+  get first(): T { return null!; }
+}
+export class Door { open(): void {} }
+export type Taker = (door: Door) => void;
+export type Props = { door: Door; onOpen: (door: Door) => void };
+export function lift<T>(start: (from: Pipe<T>, to: Sink<T>) => void): void;
+export function lift<T>(start: (from: Pipe<T>, to: Sink<T>) => void, more?: unknown): void {}
+export const tools = { use() { this.help(); }, help: () => 1 };
+export const typed: Sink<Door> = { next() {}, done() {} };
+const hidden = () => new Door();
+export { hidden as shown };
+export default function knock(): Door { return new Door(); }
+""",
+    "app.tsx": """\
+import knock, { Pipe, Door, Taker, Props, lift, tools, typed, shown } from "./lib";
+import type { Sink } from "./lib";
+
+lift((from, to) => { from.done(); to.next(1); });  // done: Pipe.done, next: Sink.next
+new Pipe<Door>((sink) => sink.done());  // done: Pipe.done
+export function main(pipe: Pipe<Door>, all: Door[], named: Map<string, Door>, given: Sink<Door> | Pipe<Door>) {
+  pipe.each((door) => door.open());  // open: Door.open
+  pipe.each((door) => {}).each((door) => door.open());  // each: Pipe.each, open: Door.open
+  pipe.last().open();  // open: Door.open
+  pipe.first.open();  // open: Door.open
+  all[0].open();  // open: Door.open
+  all.forEach((door) => door.open());  // open: Door.open
+  for (const door of all) door.open();  // open: Door.open
+  named.get("x")!.open();  // open: Door.open
+  const take: Taker = (door) => door.open();  // open: Door.open
+  tools.use();  // use: tools.use
+  typed.next(null!);  // next: Sink.next
+  shown().open();  // shown: hidden, open: Door.open
+  knock().open();  // knock: knock, open: Door.open
+  const door = pipe as unknown as Door;
+  door.open();  // open: Door.open
+  const one = all.length ? all[0] : knock();
+  one.open();  // open: Door.open
+  given.next(null!);  // next: unknown
+  const again = (n: number) => { if (n) again(n - 1); };  // again: main.again
+  anything().then((door) => door.open());  // open: unknown
+  socket.onopen = () => { again(1); };  // again: main.again
+}
+export function View({ door, onOpen }: Props) {
+  door.open();  // open: Door.open
+  return <Inner door={door} />;  // Inner: Inner
+}
+const Inner = (props: Props) => <p>{props.door.open()}</p>;  // open: Door.open
+""",
+}
+_EXPECTED = re.compile(r"(\w+): ([\w.]+)(?:, |$)")
+CLAIMS = [
+    (line, name, meant)
+    for line, text in enumerate(TYPES["app.tsx"].splitlines(), start=1)
+    if "  // " in text
+    for name, meant in _EXPECTED.findall(text.rpartition("  // ")[2])
+]
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    with Reader(index(tmp_path_factory.mktemp("types"), dict(TYPES))) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("line", "name", "meant"), CLAIMS)
+def test_types_tell_what_a_name_means(typed: Reader, line: int, name: str, meant: str) -> None:
+    uses = [use for use in typed.occurrences(name) if (use.path, use.line) == ("app.tsx", line)]
+    meanings = {Resolver(typed).meaning(use) for use in uses if use.kind is ReferenceKind.CALL}
+    assert {one.symbol.qualified_name if isinstance(one, Defined) else "unknown" for one in meanings} == {meant}

@@ -32,6 +32,26 @@ The second part lists what occurs, each node by itself:
     @attribute             what stands in front of a definition and belongs to it: `#[derive(...)]`, `@Override`
     @comment               may be documentation of what follows
     @ignored               no reference, although another pattern says so
+
+The third part says what names are attributes of, and which values and types they get (see parsing/bindings.py):
+
+    @member, @of           a name, and what it is an attribute of
+    @target                a name that gets @value, or a value of @type; with neither, something that nothing tells
+    @assigned              around it: the name is declared elsewhere
+    @items                 the target gets each of its items: `for target in items`
+    @part, @key            the target gets that attribute of @value, or of a value of @type: `const { part } = value`
+    @left, @right          several targets, and what they get: `a, b := f()`; with @ranged instead, its keys and items
+    @entered, @with        `with entered as target`
+    @variadic              around a parameter that takes many
+    @property              a parameter of a constructor that is an attribute too
+    @callee, @arguments, @callback    a function that is handed to a call: what its parameters get; or, with @type, one
+                           that is put into a variable of that type
+    @returns, @returned    the type, or value, that the function around it gives
+    @decorator             of @name
+    @exported, @alias      what a module gives to others as its default, or under another name
+    @case                  where the target is known, when that is not the block around it
+    @block                 where variables are known that are declared in it; a language without any has none: a name is
+                           known in its whole function
 """
 
 from __future__ import annotations

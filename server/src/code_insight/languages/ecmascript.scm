@@ -107,12 +107,40 @@
 
 (member_expression object: (_) @of property: [(property_identifier) (private_property_identifier)] @member)
 
+(variable_declarator name: (identifier) @target !value)
 (variable_declarator name: (identifier) @target value: (_) @value)
-(assignment_expression left: [(identifier) (member_expression)] @target right: (_) @value)
+(assignment_expression left: (identifier) @target right: (_) @value) @assigned
+(assignment_expression left: (member_expression) @target right: (_) @value)
 (for_in_statement left: (identifier) @target)
+(for_in_statement left: (identifier) @target operator: "of" right: (_) @items)
 (catch_clause parameter: (identifier) @target)
 (arrow_function parameter: (identifier) @target)
+(arrow_function body: [(identifier) (call_expression) (new_expression) (member_expression) (await_expression)
+  (parenthesized_expression) (array) (string) (number)] @returned)
 (return_statement (_) @returned)
 (array_pattern (identifier) @target)
 (object_pattern (shorthand_property_identifier_pattern) @target)
 (object_pattern (pair_pattern value: (identifier) @target))
+(variable_declarator name: (array_pattern) @left value: (_) @right)
+(variable_declarator name: (object_pattern (shorthand_property_identifier_pattern) @target @part) value: (_) @value)
+(variable_declarator
+  name: (object_pattern (pair_pattern key: (property_identifier) @key value: (identifier) @target)) value: (_) @value)
+(call_expression function: (_) @callee
+  arguments: (arguments [(arrow_function) (function_expression)] @callback) @arguments)
+(new_expression constructor: (_) @callee
+  arguments: (arguments [(arrow_function) (function_expression)] @callback) @arguments)
+(call_expression function: (_) @callee
+  arguments: (arguments (ternary_expression [(arrow_function) (function_expression)] @callback)) @arguments)
+(new_expression constructor: (_) @callee
+  arguments: (arguments (ternary_expression [(arrow_function) (function_expression)] @callback)) @arguments)
+(export_statement "default" value: (identifier) @exported)
+(export_statement "default" declaration: (_ name: (_) @exported))
+(export_statement !source (export_clause (export_specifier name: (_) @exported alias: (_) @alias)))
+
+(statement_block) @block
+(for_statement) @block
+(for_in_statement) @block
+(catch_clause) @block
+(switch_body) @block
+(arrow_function) @block
+(function_expression) @block

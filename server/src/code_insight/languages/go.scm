@@ -41,3 +41,31 @@
 
 (func_literal) @local.scope
 (comment) @comment
+
+;;; bindings
+
+(selector_expression operand: (_) @of field: (field_identifier) @member)
+(qualified_type package: (_) @of name: (type_identifier) @member)
+
+(short_var_declaration left: (expression_list) @left right: (expression_list) @right)
+(assignment_statement left: (expression_list) @left right: (expression_list) @right) @assigned
+(range_clause left: (expression_list) @left right: (_) @ranged)
+(var_spec name: (identifier) @target type: (_) @type)
+(var_spec . name: (identifier) @left !type value: (expression_list) @right)
+(const_spec . name: (identifier) @target type: (_) @type)
+(parameter_declaration name: (identifier) @target type: (_) @type)
+(variadic_parameter_declaration name: (identifier) @target) @variadic
+(type_switch_statement alias: (expression_list (identifier) @target) (type_case . type: (_) @type . ":") @case)
+(type_switch_statement alias: (expression_list (identifier) @target) value: (_) @value)
+(field_declaration name: (field_identifier) @target type: (_) @type)
+
+(block) @block
+(if_statement) @block
+(for_statement) @block
+(func_literal) @block
+(expression_switch_statement) @block
+(type_switch_statement) @block
+(expression_case) @block
+(type_case) @block
+(default_case) @block
+(communication_case) @block

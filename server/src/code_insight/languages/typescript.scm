@@ -58,7 +58,10 @@
 (public_field_definition name: [(property_identifier) (private_property_identifier)] @target !type value: (_) @value)
 (public_field_definition name: [(property_identifier) (private_property_identifier)] @target
   type: (type_annotation (_) @type))
-(property_signature name: (property_identifier) @target type: (type_annotation (_) @type))
+(interface_body (property_signature name: (property_identifier) @target type: (type_annotation (_) @type)))
+(type_alias_declaration value: (object_type
+  (property_signature name: (property_identifier) @target type: (type_annotation (_) @type))))
+(required_parameter pattern: (this) @target type: (type_annotation (_) @type))
 (variable_declarator name: (identifier) @target type: (type_annotation (_) @type))
 
 (required_parameter pattern: (identifier) @target !type)
@@ -69,6 +72,12 @@
 (optional_parameter (accessibility_modifier) pattern: (identifier) @property type: (type_annotation (_) @type))
 (required_parameter pattern: (rest_pattern (identifier) @target))
 (required_parameter pattern: (object_pattern (shorthand_property_identifier_pattern) @target))
+(required_parameter pattern: (object_pattern (shorthand_property_identifier_pattern) @target @part)
+  type: (type_annotation (_) @type))
+(required_parameter pattern: (object_pattern (pair_pattern key: (property_identifier) @key value: (identifier) @target))
+  type: (type_annotation (_) @type))
+(variable_declarator type: (type_annotation (_) @type) value: [(arrow_function) (function_expression)] @callback)
+(public_field_definition type: (type_annotation (_) @type) value: [(arrow_function) (function_expression)] @callback)
 
 (function_declaration return_type: (type_annotation (_) @returns))
 (function_expression return_type: (type_annotation (_) @returns))

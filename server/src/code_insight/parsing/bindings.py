@@ -1,13 +1,22 @@
 """What the third part of a query file finds: what names are attributes of, which values and types names get.
 
-An expression is kept in its evident form: names, dots and empty calls. "self.apps[0].run(x, y)" says nothing of what it
-gives; "Flask(__name__).config" is kept as "Flask().config". A value may be two of them: "app or Flask()".
+An expression is kept in its evident form: a name, or a type in braces, and steps from there.
+
+    .name   an attribute             "self.app"
+    ()      what a call gives        "Flask(__name__).config" is kept as "Flask().config"
+    []      one of its items         "apps[0].run" is kept as "apps[].run"
+    @       one of its keys
+    #1      the second of several    "x, err := open()" binds err to "open()#1"
+    ~0      the first parameter      "then((reply) => …)" binds reply to "then~0~0": what `then` hands to its callback
+    {T}     a value of the type T    "&Server{}" is kept as "{Server}"
+
+What is more than that says nothing: "". A value may be two expressions: "app or Flask()".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from code_insight.parsing.source import Source
@@ -17,17 +26,13 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 12
 _MOST_CHARACTERS = 120
+_TYPE_CHARACTERS = 240
 _NAMES = frozenset(
     {
-        "private_property_identifier",
-        "shorthand_property_identifier_pattern",
-        "identifier",
-        "this",
-        "self",
-        "super",
-        "type_identifier",
-        "property_identifier",
-        "field_identifier",
+        *("identifier", "type_identifier", "property_identifier", "field_identifier", "package_identifier", "name"),
+        *("private_property_identifier", "shorthand_property_identifier_pattern", "namespace_identifier"),
+        *("this", "self", "super", "base", "variable_name", "constant", "instance_variable", "relative_scope"),
+        *("dotted_name", "qualified_name", "crate", "primitive_type"),
     }
 )
 _ATTRIBUTES = {  # node type → fields of the object and of the name
@@ -36,11 +41,63 @@ _ATTRIBUTES = {  # node type → fields of the object and of the name
     "selector_expression": ("operand", "field"),
     "nested_type_identifier": ("module", "name"),
     "qualified_type": ("package", "name"),
+    "field_access": ("object", "field"),
+    "member_access_expression": ("expression", "name"),
+    "field_expression": ("argument", "field"),
+    "qualified_identifier": ("scope", "name"),
+    "scoped_identifier": ("path", "name"),
+    "scoped_type_identifier": ("path", "name"),
+    "scope_resolution": ("scope", "name"),
+    "class_constant_access_expression": ("", ""),
+    "nullsafe_member_access_expression": ("object", "name"),
+    "scoped_property_access_expression": ("scope", "name"),
 }
-_CALLS = {"call": "function", "call_expression": "function", "new_expression": "constructor"}
-_WRAPPED = frozenset(
-    {"await", "await_expression", "parenthesized_expression", "non_null_expression", "type", "unary_expression"}
-)
+_CALLS = {
+    "call_expression": "function",
+    "new_expression": "constructor",
+    "call": "function",
+    "invocation_expression": "function",
+    "function_call_expression": "function",
+}
+_METHOD_CALLS = {  # node type → fields of the object and of the name that is called
+    "method_invocation": ("object", "name"),
+    "member_call_expression": ("object", "name"),
+    "nullsafe_member_call_expression": ("object", "name"),
+    "scoped_call_expression": ("scope", "name"),
+    "call": ("receiver", "method"),
+}
+_ITEMS = {
+    "index_expression": "operand",
+    "subscript_expression": "object",
+    "array_access": "array",
+    "element_access_expression": "expression",
+}
+_WRAPPED = {  # node type → the field that matters, "" for its only child
+    "await": "",
+    "await_expression": "",
+    "parenthesized_expression": "",
+    "non_null_expression": "",
+    "type": "",
+    "try_expression": "",
+    "unary_expression": "operand",
+    "slice_expression": "operand",
+    "pointer_expression": "argument",
+    "reference_expression": "value",
+    "generic_function": "function",
+    "generic_name": "",
+    "satisfies_expression": "",
+}
+_TYPED = {  # node type → the field that says what type the value is of
+    "composite_literal": "type",
+    "type_assertion_expression": "type",
+    "type_conversion_expression": "type",
+    "object_creation_expression": "type",
+    "cast_expression": "type",
+    "struct_expression": "name",
+    "type_cast_expression": "type",
+    "as_expression": "",
+}
+_MADE = frozenset({"new", "make"})  # Go's functions that take a type
 _PASSING = {  # call → what it gives, of its first argument
     "copy.copy": "{}",
     "copy.deepcopy": "{}",
@@ -72,16 +129,19 @@ _LITERALS = {
     "none": "None",
     "null": "None",
     "undefined": "None",
+    "nil": "None",
 }
+_FUNCTION_NODES = frozenset({"arrow_function", "function_expression"})
 
 
 class BindingDraft(NamedTuple):
-    """A binding, before it is known in which symbol it stands."""
+    """A binding, before it is known in which symbol and in which block it stands."""
 
     offset: int
     name: str
     value: str
     is_type: bool
+    is_assignment: bool = False  # of a variable that is declared elsewhere
 
 
 class Bound(NamedTuple):
@@ -89,108 +149,261 @@ class Bound(NamedTuple):
 
     receivers: dict[int, str]  # offset of a name → what it is an attribute of
     drafts: list[BindingDraft]
+    blocks: list[tuple[int, int]]  # where variables are known that are declared in it; empty: in their whole function
 
 
-def read_bindings(matches: Iterable[tuple[int, Mapping[str, Sequence[Node]]]], source: Source) -> Bound:
+_Captures = Mapping[str, Sequence["Node"]]
+
+
+def read_bindings(matches: Iterable[tuple[int, _Captures]], source: Source) -> Bound:
     """What the matches of a language's third query say."""
-    bound = Bound({}, [])
+    bound = Bound({}, [], [])
     for _, captures in matches:
         if "member" in captures:
             bound.receivers[captures["member"][0].start_byte] = evident(captures["of"][0], source) or "?"
-        elif "returns" in captures:
-            node = captures["returns"][0]
-            bound.drafts.append(BindingDraft(node.start_byte, "return", _annotation(node, source), is_type=True))
-        elif "returned" in captures:
-            node = captures["returned"][0]
-            bound.drafts.append(BindingDraft(node.start_byte, "return", evident(node, source), is_type=False))
-        elif "decorator" in captures:
-            offset = captures["name"][0].start_byte
-            bound.drafts.append(BindingDraft(offset, "@", evident(captures["decorator"][0], source), is_type=False))
-        elif "property" in captures:
-            node = captures["property"][0]
-            name = f"this.{source.name(node.start_byte, node.end_byte)}"
-            value = _annotation(captures["type"][0], source)
-            bound.drafts.append(BindingDraft(node.start_byte, name, value, is_type=True))
-        elif "target" in captures:
-            _read_target(captures, source, bound)
-    return bound
+        elif "block" in captures:
+            bound.blocks.extend((node.start_byte, node.end_byte) for node in captures["block"])
+        else:
+            bound.drafts.extend(_drafts(captures, source))
+    return bound._replace(drafts=_most_telling(bound.drafts))
 
 
-def _read_target(captures: Mapping[str, Sequence[Node]], source: Source, bound: Bound) -> None:
+def _most_telling(drafts: list[BindingDraft]) -> list[BindingDraft]:
+    """Of several drafts of one target the one that says its type, else those that say something."""
+    typed = {(draft.offset, draft.name) for draft in drafts if draft.value and draft.is_type}
+    telling = {(draft.offset, draft.name) for draft in drafts if draft.value}
+    return [
+        draft
+        for draft in drafts
+        if draft.is_type or (draft.offset, draft.name) not in (typed if draft.value else telling)
+    ]
+
+
+def _drafts(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
+    if "returns" in captures:
+        node = captures["returns"][0]
+        yield BindingDraft(node.start_byte, "return", annotation(node, source), is_type=True)
+    elif "returned" in captures:
+        node = captures["returned"][0]
+        yield BindingDraft(node.start_byte, "return", evident(node, source), is_type=False)
+    elif "decorator" in captures:
+        offset = captures["name"][0].start_byte
+        yield BindingDraft(offset, "@", evident(captures["decorator"][0], source), is_type=False)
+    elif "property" in captures:
+        node = captures["property"][0]
+        name = f"this.{source.name(node.start_byte, node.end_byte)}"
+        yield BindingDraft(node.start_byte, name, annotation(captures["type"][0], source), is_type=True)
+    elif "left" in captures:
+        yield from _several(captures, source)
+    elif "exported" in captures:
+        node = captures["exported"][0]
+        name = source.name(*captures["alias"][0].byte_range) if "alias" in captures else "default"
+        yield BindingDraft(node.start_byte, name, evident(node, source), is_type=False)
+    elif "variadic" in captures:
+        node, said = captures["target"][0], captures["variadic"][0].child_by_field_name("type")
+        text = f"[]{annotation(said, source) if said else ''}"
+        yield BindingDraft(node.start_byte, evident(node, source), text, is_type=True)
+    elif "callback" in captures:
+        yield from _parameters(captures, source)
+    elif "target" in captures:
+        yield _target(captures, source)
+
+
+def _target(captures: _Captures, source: Source) -> BindingDraft:
     target = captures["target"][0]
     name = evident(target, source)
-    if not name:
-        return
-    if "type" in captures:
-        value, is_type = _annotation(captures["type"][0], source), True
-    elif "entered" in captures:
+    offset = captures["case"][0].start_byte if "case" in captures else target.start_byte
+    if "type" in captures and "key" not in captures and "part" not in captures:
+        return BindingDraft(offset, name, annotation(captures["type"][0], source), is_type=True)
+    return BindingDraft(offset, name, _value_of(captures, source), is_type=False, is_assignment="assigned" in captures)
+
+
+def _value_of(captures: _Captures, source: Source) -> str:
+    """What a target gets, as an expression."""
+    if "entered" in captures:
         is_async = captures["with"][0].children[0].type == "async"
-        manager = evident(captures["entered"][0], source)
-        value, is_type = f"{manager}.{'__aenter__' if is_async else '__enter__'}()" if manager else "", False
+        return _after(evident(captures["entered"][0], source), f".{'__aenter__' if is_async else '__enter__'}()")
+    if "items" in captures:
+        return _after(evident(captures["items"][0], source), "[]")
+    if "key" in captures or "part" in captures:  # destructured: `{ key: target } = value`, `{ part } = value`
+        node = captures.get("key", captures.get("part", ()))[0]
+        said = f"{{{annotation(captures['type'][0], source)}}}" if "type" in captures else ""
+        whole = said.replace("{}", "") or ("value" in captures and evident(captures["value"][0], source))
+        return _after(whole or "", f".{source.name(node.start_byte, node.end_byte)}")
+    return _value(captures["value"][0], source) if "value" in captures else ""
+
+
+def _after(expression: str, step: str) -> str:
+    return f"{expression}{step}" if expression else ""
+
+
+def _several(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
+    """`a, b := c, d`, `a, b := f()`, `for a, b := range c`, `[a, b] = c`."""
+    targets = [node for node in captures["left"][0].children if node.is_named or node.type == ","]
+    names = [node for node in targets if node.is_named]
+    if captures["left"][0].type in ("identifier", "name"):
+        names = [captures["left"][0]]
+    if "ranged" in captures:
+        whole = evident(captures["ranged"][0], source)
+        values = [_after(whole, "@"), _after(whole, "[]")]
     else:
-        value, is_type = _value(captures["value"][0], source) if "value" in captures else "", False
-    bound.drafts.append(BindingDraft(target.start_byte, name, value, is_type))
+        right = captures["right"][0]
+        rights = right.named_children if right.type == "expression_list" else [right]
+        if len(rights) == len(names) and right.type == "expression_list":
+            values = [evident(node, source) for node in rights]
+        else:
+            values = [_after(evident(rights[0], source), f"#{place}") for place in range(len(names))]
+    for node, value in zip(names, values, strict=False):
+        if node.type in _NAMES or node.type in _ATTRIBUTES:
+            name = evident(node, source)
+            if name and name != "_":
+                yield BindingDraft(node.start_byte, name, value, is_type=False, is_assignment="assigned" in captures)
 
 
-_TYPES = frozenset(
-    {"type", "type_identifier", "generic_type", "nested_type_identifier", "union_type", "this_type", "predefined_type"}
-)
+def _parameters(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
+    """The parameters of a function that is handed to a call, or put into a variable of a known type."""
+    callback = captures["callback"][0]
+    if "callee" in captures:
+        arguments = [node for node in captures["arguments"][0].named_children if node.type != "comment"]
+        place = next(at for at, node in enumerate(arguments) if node.end_byte >= callback.end_byte)
+        whole = _after(evident(captures["callee"][0], source), f"~{place}")
+    else:
+        text = annotation(captures["type"][0], source)
+        whole = f"{{{text}}}" if text and "{" not in text else ""
+    parameters = callback.child_by_field_name("parameters")
+    single = callback.child_by_field_name("parameter")
+    nodes = [single] if single else parameters.named_children if parameters else []
+    for place, node in enumerate(node for node in nodes if node.type != "comment"):
+        pattern = node.child_by_field_name("pattern") or node
+        if whole and node.child_by_field_name("type") is None:
+            yield from _parameter(pattern, f"{whole}~{place}", source)
 
 
-def _annotation(node: Node, source: Source) -> str:
-    """A type as it is written, with brackets as Python's; "" for arrays, functions and all else that is no class."""
-    if node.type not in _TYPES:
+def _parameter(pattern: Node, value: str, source: Source) -> Iterator[BindingDraft]:
+    if pattern.type == "identifier":
+        yield BindingDraft(pattern.start_byte, source.name(pattern.start_byte, pattern.end_byte), value, is_type=False)
+    elif pattern.type == "object_pattern":
+        for part in pattern.named_children:
+            if part.type == "shorthand_property_identifier_pattern":
+                name = source.name(part.start_byte, part.end_byte)
+                yield BindingDraft(part.start_byte, name, f"{value}.{name}", is_type=False)
+
+
+def annotation(node: Node, source: Source) -> str:
+    """A type as it is written, white space folded; "" when it is too long to say something simple."""
+    if node.end_byte - node.start_byte > 4 * _TYPE_CHARACTERS:
         return ""
     text = " ".join(source.slice(node.start_byte, node.end_byte).split()).removeprefix(":").strip()
-    text = text.replace("<", "[").replace(">", "]") if node.type != "type" else text
-    return text if len(text) <= _MOST_CHARACTERS and "[]" not in text else ""
+    return text if len(text) <= _TYPE_CHARACTERS else ""
 
 
 def _value(node: Node, source: Source) -> str:
     """A value in its evident form, also "x or y"."""
-    if node.type != "boolean_operator" or node.children[1].type != "or":
+    while node.type == "parenthesized_expression" and node.named_child_count == 1:
+        node = node.named_children[0]
+    if node.type == "ternary_expression":
+        sides = [evident(node.named_children[at], source) for at in (-2, -1)]
+        return " or ".join(sides) if all(sides) and not any(" or " in side for side in sides) else ""
+    if node.type not in ("boolean_operator", "binary_expression") or node.children[1].type not in ("or", "||", "??"):
         return evident(node, source)
     sides = [evident(side, source) for side in node.children[::2]]
-    return " or ".join(sides) if all(sides) else ""
+    return " or ".join(sides) if all(sides) and not any(" or " in side for side in sides) else ""
 
 
 def evident(node: Node, source: Source) -> str:
-    """An expression as names, dots and empty calls; "" when it is more than that."""
+    """An expression as a name or type, and steps; "" when it is more than that."""
     steps: list[str] = []
-    call = ""
     current: Node | None = node
-    for _ in range(_MOST_STEPS):
-        if current is None:
-            return ""
+    while current is not None and len(steps) <= _MOST_STEPS:
         kind = current.type
         if kind in _NAMES:
-            steps.append(source.name(current.start_byte, current.end_byte) + call)
-            text = ".".join(reversed(steps))
-            return text if len(text) <= _MOST_CHARACTERS else ""
-        if kind in _LITERALS and not call:
-            return ".".join([_LITERALS[kind], *reversed(steps)])
-        if kind in _ATTRIBUTES:
-            of, name = (current.child_by_field_name(field) for field in _ATTRIBUTES[kind])
-            if name is None:
-                return ""
-            steps.append(source.name(name.start_byte, name.end_byte) + call)
-            current, call = of, ""
-        elif kind in _CALLS and (passed := _passed(current, source)):
-            return ".".join([passed + call, *reversed(steps)])
-        elif kind in _CALLS and not call:
-            current, call = current.child_by_field_name(_CALLS[kind]), "()"
-        elif kind in _WRAPPED and current.named_child_count == 1:
-            current = current.named_children[0]
-        else:
-            return ""
+            name = source.name(current.start_byte, current.end_byte).replace("\\", ".").lstrip(".")
+            return _joined(name, steps)
+        if kind in _LITERALS:
+            return "" if steps and steps[-1] == "()" else _joined(_LITERALS[kind], steps)
+        found = _step(current, source)
+        if found is None:
+            typed = _typed(current, source)
+            return _joined(typed, steps) if typed else ""
+        current, taken = found
+        steps += taken
+        if current is None and taken:
+            return _joined("", steps)
     return ""
+
+
+def _joined(root: str, steps: list[str]) -> str:
+    text = f"{root}{''.join(reversed(steps))}".removeprefix(".") if root or steps else ""
+    if not root and not (steps and steps[-1].startswith((".", "{"))):
+        return ""
+    limit = _TYPE_CHARACTERS if text.startswith("{") else _MOST_CHARACTERS
+    return text if len(text) <= limit and "()()" not in text else ""
+
+
+def _step(node: Node, source: Source) -> tuple[Node | None, list[str]] | None:
+    """What an expression is made of, and the steps from there, the last first; None when it is none of these."""
+    kind = node.type
+    if kind in _METHOD_CALLS and node.child_by_field_name(_METHOD_CALLS[kind][1]):
+        of, name = (node.child_by_field_name(field) for field in _METHOD_CALLS[kind])
+        assert name is not None
+        return of, ["()", f".{source.name(name.start_byte, name.end_byte)}"]
+    if kind in _ATTRIBUTES:
+        return _attribute(node, source)
+    if kind in _CALLS:
+        if passed := _passed(node, source):
+            return None, [passed if passed.startswith("{") else f".{passed}"]
+        function = node.child_by_field_name(_CALLS[kind])
+        return function, ["()"] if function else []
+    if kind in _ITEMS:
+        of = node.child_by_field_name(_ITEMS[kind]) or node.child_by_field_name("argument")
+        return (of or (node.named_children[0] if node.named_children else None)), ["[]"]
+    if kind in _WRAPPED:
+        of = node.child_by_field_name(_WRAPPED[kind]) if _WRAPPED[kind] else None
+        return (of or (node.named_children[0] if node.named_child_count == 1 else None)), []
+    return None
+
+
+def _attribute(node: Node, source: Source) -> tuple[Node | None, list[str]]:
+    if node.type == "class_constant_access_expression":
+        of, name = (*node.named_children, None, None)[:2]
+    else:
+        of, name = (node.child_by_field_name(field) for field in _ATTRIBUTES[node.type])
+        of = of or node.child_by_field_name("object") or node.child_by_field_name("value")
+    if name is None:
+        return None, []
+    if name.type in _ATTRIBUTES:  # C++: a::(b::c)
+        inner = evident(name, source)
+        return of, [f".{inner}"] if inner else []
+    return of, [f".{source.name(name.start_byte, name.end_byte)}"]
+
+
+def _typed(node: Node, source: Source) -> str:
+    """ "{T}" of an expression that says its type, "" of any other."""
+    if node.type == "func_literal":
+        body = node.child_by_field_name("body")
+        text = " ".join(source.slice(node.start_byte, body.start_byte if body else node.end_byte).split())
+        return f"{{{text}}}" if len(text) <= _TYPE_CHARACTERS and "{" not in text else ""
+    if node.type not in _TYPED:
+        return ""
+    said = node.child_by_field_name(_TYPED[node.type]) if _TYPED[node.type] else None
+    if said is None and node.named_child_count:
+        said = node.named_children[0 if node.type == "object_creation_expression" else -1]
+    text = annotation(said, source) if said else ""
+    return f"{{{text}}}" if text and not {"{", "}"} & set(text) else ""
 
 
 def _passed(call: Node, source: Source) -> str:
     """What a call gives whose argument says it: "self" of `copy.copy(self)`; "" for any other call."""
     function, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
-    form = _PASSING.get(source.name(function.start_byte, function.end_byte)) if function else None
-    if form is None or arguments is None or not arguments.named_children:
+    if function is None or arguments is None or function.end_byte - function.start_byte > 20:
+        return ""
+    called = source.name(function.start_byte, function.end_byte)
+    form = _PASSING.get(called)
+    if called in _MADE and arguments.named_child_count and arguments.named_children[0].type.endswith("_type"):
+        return f"{{{annotation(arguments.named_children[0], source)}}}"
+    if called in _MADE and arguments.named_child_count and arguments.named_children[0].type == "type_identifier":
+        return f"{{{annotation(arguments.named_children[0], source)}}}"
+    if form is None or not arguments.named_children:
         return ""
     argument = arguments.named_children[0]
     name = ""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 #   3  signatures end before a comment in front of the body
 #   4  receivers and bindings of JavaScript and TypeScript
 #   5  no comment at the end of a signature, whatever stands before it
-VERSION = 5
+#   6  blocks, items, results, callbacks; bindings of Go
+VERSION = 6
 _MOST_ERROR_LINES = 20
 
 
@@ -80,7 +81,7 @@ def _parse_code(language: Language, text: bytes) -> Facts:
         references(language, source, occurrences, outline, structure, bound.receivers),
         tuple(structure.imports),
         _error_lines(occurrences, source),
-        bindings(bound, outline),
+        bindings(bound, outline, source),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from code_insight.languages import Language
 from code_insight.model import BindingFact, ReferenceFact, ReferenceKind, SymbolFact
 from code_insight.model import SymbolKind as Kind
-from code_insight.parsing.bindings import Bound
+from code_insight.parsing.bindings import BindingDraft, Bound
 from code_insight.parsing.source import DOC_CHARACTERS, MOST_SYMBOLS, SIGNATURE_CHARACTERS, Source, comment_text, dotted
 from code_insight.parsing.structure import FUNCTIONS, NAME_BYTES, TYPES, VALUES, Container, Draft, Structure
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_REFERENCES = 500_000
 _MOST_BINDINGS = 100_000
+LAST_LINE = 1 << 30
 # From the least to the most telling: an identifier that is also the name of a call is a call.
 _REFERENCE_KINDS = (
     ReferenceKind.NAME,
@@ -304,14 +305,40 @@ def references(
     return tuple(references)
 
 
-def bindings(bound: Bound, outline: Outline) -> tuple[BindingFact, ...]:
+def bindings(bound: Bound, outline: Outline, source: Source) -> tuple[BindingFact, ...]:
     drafts = sorted(bound.drafts)[:_MOST_BINDINGS]
-    enclosing = _enclosing([draft.offset for draft in drafts], outline.spans)
-    scopes = [symbol.parent if symbol.kind in VALUES else position for position, symbol in enumerate(outline.symbols)]
+    offsets = [draft.offset for draft in drafts]
+    owners = [
+        _owner(draft, symbol, outline) for draft, symbol in zip(drafts, _enclosing(offsets, outline.spans), strict=True)
+    ]
+    if not bound.blocks:
+        return tuple(
+            BindingFact(draft.name, draft.value, draft.is_type, owner)
+            for draft, owner in zip(drafts, owners, strict=True)
+        )
+    blocks = sorted(bound.blocks, key=lambda block: (block[0], -block[1]))
+    ends = [source.line(end) for _, end in blocks]
     return tuple(
-        BindingFact(draft.name, draft.value, draft.is_type, scopes[symbol] if symbol >= 0 else -1)
-        for draft, symbol in zip(drafts, enclosing, strict=True)
+        BindingFact(
+            draft.name,
+            draft.value,
+            draft.is_type,
+            owner,
+            line,
+            0 if draft.is_assignment else ends[block] if block >= 0 else LAST_LINE,
+        )
+        for draft, owner, block, (line, _) in zip(
+            drafts, owners, _enclosing(offsets, blocks), source.places(offsets), strict=True
+        )
     )
+
+
+def _owner(draft: BindingDraft, symbol: int, outline: Outline) -> int:
+    """The symbol in which a name is known that gets a value inside of `symbol`: not in what only has a value."""
+    if symbol < 0:
+        return -1
+    is_own_name = draft.offset in outline.names and draft.name != "@"
+    return outline.symbols[symbol].parent if is_own_name or outline.symbols[symbol].kind in VALUES else symbol
 
 
 def _enclosing(offsets: Sequence[int], spans: Sequence[tuple[int, int]]) -> Iterator[int]:

@@ -80,6 +80,10 @@ class ImportResolver:
             self._folders.setdefault(folder, []).append(file.path)
             self._names.setdefault(name, []).append(file.path)
 
+    def has(self, path: str) -> bool:
+        """Whether the commit has text at a path."""
+        return path in self._paths
+
     def __call__(self, file: SourceFile, fact: ImportFact) -> Target:
         resolve = _RULES.get(file.language)
         if resolve is None:

@@ -76,4 +76,5 @@ def _evidence(facts: Facts) -> bytes:
     receivers = [(fact.line, fact.column, fact.receiver) for fact in facts.references if fact.receiver]
     if not facts.bindings and not receivers:
         return b""
-    return zlib.compress(json.dumps((facts.bindings, receivers), separators=(",", ":")).encode(), 3)
+    bindings = [binding if binding.line else binding[:4] for binding in facts.bindings]
+    return zlib.compress(json.dumps((bindings, receivers), separators=(",", ":")).encode(), 3)

@@ -106,7 +106,7 @@ class Detail:
     ) -> Answer:
         """Who uses a symbol (in), or whom it uses (out), line by line, the surest first.
 
-        exact: scopes, imports, types tell (Python, TypeScript, JavaScript); likely: no other has the name.
+        exact: scopes, imports, types tell (Python, TypeScript, JavaScript, Go); likely: no other has the name.
         """
         indexed = self.catalog.find(repository)
         bound = (symbol, direction, path, indexed.commit.oid)

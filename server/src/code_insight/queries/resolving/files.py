@@ -1,0 +1,160 @@
+"""What one file says of its own names."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from code_insight.model import BindingFact, ImportFact, SourceFile, Symbol, SymbolKind, family_of
+from code_insight.queries.imports import ImportResolver, Target
+from code_insight.store import Reader
+
+CLASSES = frozenset({SymbolKind.CLASS, SymbolKind.INTERFACE, SymbolKind.STRUCT, SymbolKind.ENUM, SymbolKind.TRAIT})
+TYPES = CLASSES | {SymbolKind.TYPE}
+FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR})
+NAMESPACES = frozenset({SymbolKind.NAMESPACE, SymbolKind.MODULE})
+SELF = frozenset({"self", "cls", "this", "$this"})
+
+
+@dataclass(slots=True)
+class FileNames:
+    """The names of one file, by where they are known."""
+
+    path: str
+    language: str
+    family: str
+    symbols: list[Symbol]
+    members: dict[tuple[int, str], list[Symbol]]  # (position of the parent, name) → definitions, in order
+    bindings: dict[tuple[int, str], list[BindingFact]]  # (position of the scope, name) → where it gets a value
+    imported: dict[tuple[int, str], list[tuple[Target, str]]]  # (position of the scope, name) → what its imports mean,
+    # each with the name in the module it comes from, "" when it is the module
+    stars: list[Target]
+    receivers: dict[tuple[int, int], str]  # (line, column) of a name → what it is an attribute of
+    attributes: dict[tuple[int, str], list[BindingFact]]  # (position of a class, name) → what methods bind to self's
+
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
+
+    def binds(self, scope: int, name: str) -> bool:
+        """Whether a scope itself gives a name its meaning."""
+        return any((scope, name) in table for table in (self.members, self.bindings, self.imported))
+
+    def has_members(self, symbol: Symbol) -> bool:
+        """Whether something is defined in a symbol."""
+        following = symbol.position + 1
+        return following < len(self.symbols) and self.symbols[following].parent == symbol.position
+
+    def function_around(self, scope: int) -> int:
+        """The function or class around a variable whose value stands in it."""
+        while scope >= 0 and self.symbols[scope].kind not in FUNCTIONS | CLASSES:
+            scope = self.around(scope)
+        return scope
+
+    def around(self, scope: int) -> int:
+        """The symbol around one, -1 for none: also around a function that is put into an attribute of something."""
+        symbol = self.symbols[scope]
+        if symbol.parent >= 0 or not symbol.container or self.family != "javascript":
+            return symbol.parent
+        outer = scope - 1
+        while outer >= 0 and self.symbols[outer].end_line < symbol.end_line:
+            outer -= 1
+        return outer
+
+    def owner(self, scope: int) -> Symbol | None:
+        """The class whose method a scope is in, when it is in this file."""
+        while scope >= 0 and self.symbols[scope].kind not in TYPES:
+            scope = self.around(scope)
+        return self.symbols[scope] if scope >= 0 else None
+
+
+class Place(NamedTuple):
+    """Where an expression stands."""
+
+    file: FileNames
+    scope: int  # position of the symbol around it, -1 for none
+    line: int = 0  # 0 when it does not matter
+    before: BindingFact | None = None  # the variable whose value this is: it is not known yet
+
+
+def read_file(reader: Reader, imports: ImportResolver, source: SourceFile) -> FileNames:
+    """The names of a file of this commit."""
+    symbols = reader.symbols_in(source.path)
+    evidence = reader.evidence(source.blob)
+    family = family_of(source.language)
+    file = FileNames(source.path, source.language, family, symbols, {}, {}, {}, [], evidence.receivers, {})
+    for symbol in symbols:
+        if symbol.parent >= 0 or not symbol.container:  # otherwise it belongs to a type of another file
+            file.members.setdefault((symbol.parent, symbol.name), []).append(symbol)
+    for binding in evidence.bindings:
+        file.bindings.setdefault((binding.symbol, binding.name), []).append(binding)
+        receiver, dot, name = binding.name.partition(".")
+        is_method = binding.symbol >= 0 and symbols[binding.symbol].kind in FUNCTIONS
+        if is_method and dot and receiver in SELF:
+            file.attributes.setdefault((symbols[binding.symbol].parent, name), []).append(binding)
+        elif is_method and receiver.startswith("@"):
+            file.attributes.setdefault((symbols[binding.symbol].parent, receiver), []).append(binding)
+    _bind_imports(file, reader.imports_of(source.blob), source, imports)
+    return file
+
+
+def _bind_imports(file: FileNames, facts: list[ImportFact], source: SourceFile, imports: ImportResolver) -> None:
+    starts = [symbol.start_line for symbol in file.symbols]
+    for fact in facts:
+        target = imports(source, fact)
+        scope = _scope_at(file.symbols, starts, fact.line)
+        if fact.name == "*":
+            file.stars.append(target)
+        elif fact.name or fact.alias:
+            file.imported.setdefault((scope, fact.alias or fact.name), []).append((target, fact.name))
+        else:
+            for name, module in _module_names(file, fact.module, target, imports):
+                file.imported.setdefault((scope, name), []).append((module, ""))
+
+
+def _module_names(
+    file: FileNames, module: str, target: Target, imports: ImportResolver
+) -> Iterator[tuple[str, Target]]:
+    """The names that an import binds which gives none: `import a.b.c` binds `a`, `import "a/b-go/v2"` binds `b`."""
+    if file.family == "go":
+        parts = [part for part in module.split("/") if not re.fullmatch(r"v\d+", part)] or [module]
+        last = re.sub(r"\.v\d+$", "", parts[-1])
+        pieces = re.split(r"[-.]", last)
+        for name in dict.fromkeys((last, last.removeprefix("go-"), pieces[-1], pieces[0])):
+            yield name, target
+    elif file.family in ("csharp", "cpp"):
+        file.stars.append(target)
+    elif file.language == "python" and target.paths and "." in module:
+        yield re.split(r"[./:\\]+", module)[0], _top(target, module, imports)
+    else:
+        name = re.split(r"[./:\\]+", module)[-1 if file.family in ("rust", "java", "php") else 0]
+        yield name, target
+
+
+def _top(target: Target, module: str, imports: ImportResolver) -> Target:
+    """The package that `import a.b.c` binds."""
+    root = place_of(target.paths[0]).rsplit("/", module.count("."))[0]
+    path = next((path for path in files_of(root) if imports.has(path)), f"{root}/__init__.py")
+    return Target((path,), is_module=True)
+
+
+def place_of(path: str) -> str:
+    """A module's path without its suffix: its folder, when it is what an import of that folder means."""
+    return re.sub(r"(/__init__|/index)?\.\w+$", "", path)
+
+
+def files_of(place: str) -> tuple[str, ...]:
+    """The paths that a module at a place may have."""
+    suffixes = (".py", "/__init__.py", ".pyi", ".ts", ".tsx", ".js", ".jsx", "/index.ts", "/index.tsx", "/index.js")
+    return tuple(f"{place}{suffix}" for suffix in suffixes)
+
+
+def _scope_at(symbols: list[Symbol], starts: list[int], line: int) -> int:
+    """The innermost function or class that a line stands in, -1 for none."""
+    at = bisect_right(starts, line) - 1
+    while at >= 0 and (symbols[at].end_line < line or symbols[at].kind not in FUNCTIONS | CLASSES):
+        at = symbols[at].parent
+    return at

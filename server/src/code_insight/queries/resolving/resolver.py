@@ -1,0 +1,826 @@
+"""Works out what names mean, by the rules of each language.
+
+Nothing is guessed here. `Resolver.meaning` answers with the definition that evidence leads to, with `Outside` when
+that is not in the repository, and with None when there is not enough evidence. Questions decide what to make of None.
+
+Meanings are worked out when asked for and never stored: a file's own facts, its imports and the types it names are
+all that one occurrence needs, so a commit that changes one file costs nothing here.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from code_insight.model import BindingFact, Occurrence, SourceFile, Symbol, SymbolKind, family_of
+from code_insight.queries.imports import ImportResolver, Target
+from code_insight.queries.resolving.builds import is_built
+from code_insight.queries.resolving.files import (
+    CLASSES,
+    FUNCTIONS,
+    NAMESPACES,
+    SELF,
+    TYPES,
+    FileNames,
+    Place,
+    files_of,
+    place_of,
+    read_file,
+)
+from code_insight.queries.resolving.meanings import (
+    Defined,
+    Fields,
+    Function,
+    Instance,
+    Items,
+    Meaning,
+    Module,
+    OfItems,
+    OneOf,
+    Outside,
+    Package,
+    Several,
+    Super,
+)
+from code_insight.queries.resolving.types import (
+    FieldsOf,
+    FunctionOf,
+    ItemsOf,
+    Named,
+    OneOfTypes,
+    SeveralOf,
+    Signature,
+    Type,
+    ValueOf,
+    read_signature,
+    read_type,
+)
+from code_insight.store import Reader, last_name
+
+_DEPTH = 40  # steps from a name to its meaning; a longer way is a circle
+_MOST_EXPRESSIONS = 1_000  # that are looked into for one meaning
+_MOST_BASES = 100  # of one class, those of its bases included
+_HEAD_CHARACTERS = 4_000  # of a file of Go, where its build constraint stands
+_MOST_NAMED = 2_000  # definitions of one name that are looked at
+_STEP = re.compile(r"\.?([\w$@][\w$]*|#[\w$]+(?=[.(\[#~@]|$)(?<!#\d))(\(\))?|(\(\))|(\[\])|#(\d+)|~(\d+)|(@)")
+_BUILTINS = frozenset(dir(builtins))
+_CONTAINERS = frozenset({"list", "dict", "set", "tuple", "frozenset", "sorted", "reversed", "iter", "zip", "enumerate"})
+_PASSING = frozenset({"next", "max", "min", "getattr", "vars", "copy", "deepcopy", "cast", "partial"})  # what they get
+_LANGUAGES = frozenset(
+    {"python", "javascript", "typescript", "tsx", "go"}
+)  # that have a third part in their query file
+_OPEN = frozenset({"go", "rust", "csharp", "ruby", "cpp"})  # whose members may stand outside of the type's own text
+_IMPLICIT_SELF = frozenset({"java", "csharp", "cpp", "ruby"})  # where a name may be a member of the type
+_OUTSIDE = Outside()
+Env = dict[str, Meaning | None]  # a type's parameters
+_NO_ENV: Env = {}
+
+
+def knows(language: str) -> bool:
+    """Whether meanings can be told in a language; in others a name is all there is."""
+    return language in _LANGUAGES
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Works out meanings in one commit; keeps what it has read of it."""
+
+    reader: Reader
+    _imports: ImportResolver = field(init=False)
+    _sources: dict[str, SourceFile] = field(init=False)
+    _files: dict[str, FileNames] = field(default_factory=dict, init=False)
+    _lineages: dict[Instance, list[Instance | None]] = field(default_factory=dict, init=False)
+    _bases: dict[Instance, list[Instance | None]] = field(default_factory=dict, init=False)
+    _symbols: dict[str, list[Symbol]] = field(default_factory=dict, init=False)
+    _left: int = field(default=_MOST_EXPRESSIONS, init=False)  # expressions that may still be looked into
+
+    def __post_init__(self) -> None:
+        files = self.reader.files()
+        self._imports = ImportResolver(self.reader, files)
+        self._sources = {file.path: file for file in files if file.blob}
+
+    def meaning(self, use: Occurrence) -> Meaning | None:
+        """What an occurrence means; None when the evidence does not tell."""
+        self._left = _MOST_EXPRESSIONS
+        file = self._file(use.path)
+        place = Place(file, use.symbol, use.line)
+        receiver = file.receivers.get((use.line, use.column), "")
+        if receiver == "?":
+            return None
+        if not receiver:
+            return self._name(place, use.name, 0)
+        owner = self._expression(place, receiver, 0)
+        return self._attribute(owner, use.name, 0, value=False) if owner else None
+
+    # Names
+
+    def _name(self, place: Place, name: str, depth: int) -> Meaning | None:
+        """What a plain name means at a place: from the innermost function outwards, then at the top of the file."""
+        if depth > _DEPTH:
+            return None
+        file = place.file
+        at = innermost = file.function_around(place.scope)
+        while at >= 0:
+            symbol = file.symbols[at]
+            if symbol.kind in FUNCTIONS and file.binds(at, name):
+                found, is_known = self._local(place, at, name, depth + 1)
+                if is_known:
+                    return found
+            if symbol.kind in CLASSES and file.language == "python" and at == innermost:
+                found = None if _is_value_named(place, name) else self._in_body(file, at, name, depth)
+                if found:
+                    return found
+            at = file.around(at)
+        return self._global(file, name, depth + 1)
+
+    def _in_body(self, file: FileNames, at: int, name: str, depth: int) -> Meaning | None:
+        """What a name means in the body of a class of Python, outside of its methods."""
+        own = file.members.get((at, name), [])
+        if best := next((symbol for symbol in reversed(own) if symbol.kind in CLASSES | FUNCTIONS), None):
+            return Defined(best)
+        bound = file.bindings.get((at, name))
+        return self._bound(Place(file, at), bound, depth + 1) if bound else None
+
+    def _local(self, place: Place, scope: int, name: str, depth: int) -> tuple[Meaning | None, bool]:
+        """What a function binds a name to, if that is one thing; and whether it binds it at that place."""
+        file = place.file
+        found: list[Meaning | None] = []
+        bound = file.bindings.get((scope, name), [])
+        if bound and bound[0].line:
+            visible = _visible(bound, place)
+            if not visible and not file.members.get((scope, name)) and (scope, name) not in file.imported:
+                return None, False
+            own_lines = {symbol.name_line for symbol in file.members.get((scope, name), ())}
+            bound = [binding for binding in visible if binding.line not in own_lines]
+        if own := file.members.get((scope, name)):
+            found.append(Defined(own[-1]))
+        if bound:
+            found.append(self._bound(place, bound, depth))
+        if imported := file.imported.get((scope, name)):
+            found.append(self._imported(imported, depth))
+        return _the_same(found), True
+
+    def _global(self, file: FileNames, name: str, depth: int) -> Meaning | None:
+        """What a name means at the top of a file."""
+        if depth > _DEPTH:
+            return None
+        own = file.members.get((-1, name), [])
+        if best := next((symbol for symbol in own if symbol.kind in TYPES | FUNCTIONS), None):
+            return Defined(best)
+        if imported := file.imported.get((-1, name)):
+            return self._imported(imported, depth)
+        bound = file.bindings.get((-1, name), [])
+        if own and file.has_members(own[-1]) and not any(one.is_type for one in bound):
+            return Defined(own[-1])
+        if bound:
+            return self._bound(Place(file, -1), bound, depth + 1)
+        return Defined(own[-1]) if own else self._elsewhere(file, name, depth + 1)
+
+    def _elsewhere(self, file: FileNames, name: str, depth: int) -> Meaning | None:
+        """What a name means that a file does not define: of its package, from `import *`, or built in."""
+        if file.family == "go":
+            return self._in_package(file.folder, name, depth) or self._dotted(file, name, depth) or _go_builtin(name)
+        for path in (path for star in file.stars for path in star.paths):
+            found = self._global(self._file(path), name, depth)
+            if found and not isinstance(found, Outside):
+                return found
+        is_closed = all(star.paths for star in file.stars)
+        return _OUTSIDE if is_closed and file.language == "python" and name in _BUILTINS else None
+
+    def _dotted(self, file: FileNames, name: str, depth: int) -> Meaning | None:
+        """What a name means that comes from `import . "package"`."""
+        folders = dict.fromkeys(path.rpartition("/")[0] for star in file.stars for path in star.paths[:1])
+        return next((found for folder in folders if (found := self._in_package(folder, name, depth))), None)
+
+    def _in_package(self, folder: str, name: str, depth: int) -> Meaning | None:
+        """What a name means at the top of a package of Go."""
+        found = [symbol for symbol in self._named(name) if symbol.language == "go" and not symbol.container]
+        here = [symbol for symbol in found if symbol.path.rpartition("/")[0] == folder and symbol.parent < 0]
+        here = self._built(here)
+        best = next((symbol for symbol in here if symbol.kind in TYPES | FUNCTIONS), None)
+        if best or not here:
+            return Defined(best) if best else None
+        bound = self._file(here[0].path).bindings.get((-1, name))
+        found_value = self._bound(Place(self._file(here[0].path), -1), bound, depth + 1) if bound else None
+        return found_value or Defined(here[0])
+
+    def _built(self, same: list[Symbol]) -> list[Symbol]:
+        """Of several definitions of one name in Go, those that are built on Linux."""
+        if len(same) < 2:
+            return same
+        kept = [one for one in same if is_built(one.path, self.reader.head(one.blob, _HEAD_CHARACTERS))]
+        return kept or same
+
+    def _named(self, name: str) -> list[Symbol]:
+        """The definitions of a name in the whole repository."""
+        if name not in self._symbols:
+            self._symbols[name] = self.reader.symbols_named(name)[:_MOST_NAMED]
+        return self._symbols[name]
+
+    def _bound(self, place: Place, bound: list[BindingFact], depth: int) -> Meaning | None:
+        """What a variable means: what all that is bound to it means, if that is one thing."""
+        file = place.file
+        if typed := next((binding for binding in bound if binding.is_type), None):
+            return self._typed(Place(file, typed.symbol, typed.line), typed.value, depth + 1)
+        values = {
+            (binding.symbol, value): binding
+            for binding in bound
+            for value in binding.value.split(" or ")
+            if value != "None" and (value == binding.value or not self._is_none(file, binding.symbol, value))
+        }
+        again = {key for key in values if _root(key[1]) == bound[0].name and not bound[0].line}
+        if again and again == values.keys():  # `class C: f = f` means the f around it
+            scope, value = min(again)
+            is_class = scope >= 0 and file.symbols[scope].kind in CLASSES
+            outer = file.symbols[scope].parent
+            return self._expression(Place(file, outer), value, depth + 1) if is_class and len(values) == 1 else None
+        meant = [
+            self._expression(Place(file, scope, values[scope, value].line, values[scope, value]), value, depth + 1)
+            for scope, value in values
+            if (scope, value) not in again
+        ]
+        found = _the_same(meant)
+        if found is None and len(bound) == 1 and file.family == "javascript" and None not in meant:
+            return OneOf(tuple(meant))
+        if found is None or any(self._steps(found, value, depth + 1) != found for _, value in again):
+            return None
+        return found
+
+    def _is_none(self, file: FileNames, scope: int, name: str) -> bool:
+        """Whether a name of a function is never anything but None there, as a parameter's default."""
+        bound = file.bindings.get((scope, name), [])
+        return bool(bound) and all(binding.value == "None" and not binding.is_type for binding in bound)
+
+    def _imported(self, imported: list[tuple[Target, str]], depth: int) -> Meaning | None:
+        return _the_same([self._target(target, name, depth + 1) for target, name in imported])
+
+    def _target(self, target: Target, name: str, depth: int) -> Meaning | None:
+        """What an imported name means, followed through re-exports."""
+        if target.package:
+            return _OUTSIDE
+        for path in target.paths:
+            if path.endswith(".go"):
+                return Package(path.rpartition("/")[0])
+            if not name or target.is_module:
+                return Module(place_of(path))
+            if found := self._global(self._file(path), name, depth + 1):
+                return found
+        return None
+
+    # Types
+
+    def _typed(self, place: Place, text: str, depth: int, env: Env = _NO_ENV) -> Meaning | None:
+        """A value of the type that is written."""
+        if place.file.language == "python":
+            return self._annotated(place, text, depth)
+        return self._of_type(read_type(text, place.file.family), place, env, depth + 1)
+
+    def _annotated(self, place: Place, annotation: str, depth: int) -> Meaning | None:
+        """A value of the one class that an annotation leaves: "Flask", "t.Optional[Flask]", "Flask | None"."""
+        names = annotated(annotation)
+        if len(names) != 1:
+            return None
+        name, _, arguments = names[0].partition("[")
+        if name in _SELF_TYPES:
+            owner = place.file.owner(place.scope)
+            return Instance(owner) if owner else None
+        if name in _CLASS_TYPES and arguments:
+            found = self._typed(place, arguments.removesuffix("]"), depth + 1) if depth < _DEPTH else None
+            return Defined(found.symbol) if isinstance(found, Instance) else found
+        found = self._expression(place, name, depth + 1)
+        if isinstance(found, Defined) and found.symbol.kind in CLASSES:
+            return Instance(found.symbol)
+        return Outside(is_container=bool(arguments)) if isinstance(found, Outside) else None
+
+    def _of_type(self, type_: Type | None, place: Place, env: Env, depth: int) -> Meaning | None:
+        """A value of a type."""
+        if depth > _DEPTH:
+            return None
+        match type_:
+            case Named():
+                return self._of_named(type_, place, env, depth)
+            case ItemsOf(item, key):
+                return Items(self._of_type(item, place, env, depth + 1), self._of_type(key, place, env, depth + 1))
+            case FunctionOf(parameters, result):
+                taken = tuple(self._of_type(one, place, env, depth + 1) for one in parameters)
+                return Function(taken, self._of_type(result, place, env, depth + 1))
+            case SeveralOf(parts):
+                return Several(tuple(self._of_type(part, place, env, depth + 1) for part in parts))
+            case OneOfTypes(options):
+                found = [self._of_type(option, place, env, depth + 1) for option in options]
+                kept = tuple(dict.fromkeys(option for option in found if option != _OUTSIDE))
+                return kept[0] if len(kept) == 1 else OneOf(kept) if kept else _OUTSIDE
+            case FieldsOf(fields):
+                return Fields(tuple((name, self._of_type(one, place, env, depth + 1)) for name, one in fields))
+            case ValueOf(name):
+                return self._expression(place, name, depth + 1)
+        return None
+
+    def _of_named(self, type_: Named, place: Place, env: Env, depth: int) -> Meaning | None:
+        name, arguments = type_.name, type_.arguments
+        if name in env:
+            return env[name]
+        if name in _ANYTHING:
+            return None
+        if name in _SELF_TYPES:
+            owner = place.file.owner(place.scope)
+            return Instance(owner) if owner else None
+        is_parameter, constraint = self._type_parameter(place, name)
+        if is_parameter:
+            return self._of_type(constraint, place, env, depth + 1) if constraint else None
+        found = self._expression(place, name, depth + 1)
+        if isinstance(found, Defined) and found.symbol.kind in TYPES:
+            taken = tuple(self._of_type(one, place, env, depth + 1) for one in arguments)
+            return self._unfolded(Instance(found.symbol, taken), depth + 1)
+        if isinstance(found, Defined | Module | Package):
+            return None
+        return self._of_outside(last_name(name), [self._of_type(one, place, env, depth + 1) for one in arguments])
+
+    def _of_outside(self, name: str, arguments: list[Meaning | None]) -> Meaning | None:
+        """A value of a type that is not of this repository."""
+        if not arguments:
+            return _OUTSIDE
+        if name in _TRANSPARENT:
+            return arguments[0]
+        if name in _HOLDERS:
+            return Items(arguments[-1], arguments[0] if len(arguments) > 1 else None)
+        return Outside(is_container=True)
+
+    def _type_parameter(self, place: Place, name: str) -> tuple[bool, Type | None]:
+        """Whether a name is a type parameter there, and of which types."""
+        at = place.scope
+        while at >= 0:
+            for parameter, constraint in self._signature(place.file.symbols[at]).type_parameters:
+                if parameter == name:
+                    return True, constraint
+            at = place.file.symbols[at].parent
+        return False, None
+
+    def _unfolded(self, instance: Instance, depth: int) -> Meaning | None:
+        """What a type's name stands for, when that is another type (TypeScript)."""
+        symbol = instance.symbol
+        if symbol.kind is not SymbolKind.TYPE or family_of(symbol.language) != "javascript":
+            return instance
+        alias = self._signature(symbol).alias
+        place = Place(self._file(symbol.path), symbol.position)
+        found = self._of_type(alias, place, self._env(instance), depth + 1) if alias else None
+        return found or instance
+
+    def _underlying(self, found: Meaning | None, depth: int) -> Meaning | None:
+        """What a named type of Go is made of: the slice, map or function."""
+        if not isinstance(found, Instance) or found.symbol.language != "go" or depth > _DEPTH:
+            return found
+        alias = self._signature(found.symbol).alias
+        place = Place(self._file(found.symbol.path), found.symbol.position)
+        return self._of_type(alias, place, self._env(found), depth + 1) if alias else found
+
+    def _signature(self, symbol: Symbol) -> Signature:
+        family = family_of(symbol.language)
+        if family == "python" or symbol.kind in NAMESPACES:
+            return Signature()
+        return read_signature(symbol.signature, symbol.name, symbol.kind.value, family)
+
+    def _env(self, owner: Instance | None) -> Env:
+        """The type parameters of a type by what they are in this value of it."""
+        if owner is None or not owner.arguments:
+            return _NO_ENV
+        parameters = self._signature(owner.symbol).type_parameters
+        return {name: argument for (name, _), argument in zip(parameters, owner.arguments, strict=False)}
+
+    # Expressions
+
+    def _expression(self, place: Place, text: str, depth: int) -> Meaning | None:
+        """What an expression means: "self.app.route", "Flask().config", "super().run"."""
+        self._left -= 1
+        if depth > _DEPTH or self._left < 0 or not text:
+            return None
+        if text[0] == "{":
+            written, _, steps = text[1:].partition("}")
+            found = self._typed(place, written, depth + 1)
+            return self._steps(found, f"_{steps}", depth)
+        root = _root(text)
+        found = self._first(place, root, depth)
+        if root == "super":
+            text = text.replace("()", "", 1)
+        return self._steps(found, text, depth)
+
+    def _steps(self, found: Meaning | None, text: str, depth: int) -> Meaning | None:
+        """What an expression means whose first name has that meaning."""
+        holder: Meaning | None = None
+        for at, match in enumerate(_STEP.finditer(text)):
+            name, is_called = match[1], match[2] or match[3]
+            if at and name:
+                holder, found = found, self._attribute(found, name, depth + 1)
+            if match[4]:
+                found = self._item(found, depth + 1)
+            elif match[5]:
+                found = self._part(found, int(match[5]))
+            elif match[6]:
+                found = self._parameter(found, int(match[6]), depth + 1)
+            elif match[7]:
+                found = self._key(found, depth + 1)
+            elif is_called and isinstance(found, Outside) and name in _CONTAINERS:
+                found = Outside(is_container=True)
+            elif is_called:
+                is_passing = isinstance(found, Outside) and name in _PASSING
+                found = None if is_passing else self._called(found, holder, depth)
+            if found is None:
+                return None
+        return found
+
+    def _first(self, place: Place, name: str, depth: int) -> Meaning | None:
+        if name in SELF or name == "super":
+            if name == "this" and (typed := self._typed_this(place, depth)):
+                return typed
+            owner = self._owner(place)
+            if owner is None:
+                return None
+            return Super(owner) if name == "super" else Defined(owner) if name == "cls" else Instance(owner)
+        return self._name(place, name, depth + 1)
+
+    def _typed_this(self, place: Place, depth: int) -> Meaning | None:
+        """What a function of TypeScript says that `this` is: `function (this: Door) {}`."""
+        at = place.file.function_around(place.scope)
+        bound = place.file.bindings.get((at, "this")) if at >= 0 else None
+        return self._bound(place, bound, depth + 1) if bound else None
+
+    def _owner(self, place: Place) -> Symbol | None:
+        """The class whose method a scope is in."""
+        return place.file.owner(place.scope) if place.file.family != "go" else None
+
+    def _called(self, found: Meaning | None, holder: Meaning | None, depth: int) -> Meaning | None:
+        """What a call of that gives; the holder is what it was an attribute of."""
+        match found:
+            case Defined(symbol) if symbol.kind in TYPES:
+                return Instance(symbol)
+            case Defined(symbol, owner) if symbol.kind in FUNCTIONS:
+                return self._returned(symbol, owner, holder, depth)
+            case Function(_, result):
+                return result
+            case OfItems():
+                return _called_of_items(found)
+            case Instance():
+                unfolded = self._underlying(found, depth)
+                return unfolded.result if isinstance(unfolded, Function) else None
+            case OneOf(options):
+                return _the_same([option.result for option in options if isinstance(option, Function)])
+            case Outside(is_container) if not is_container:
+                return found
+        return None
+
+    def _returned(self, function: Symbol, owner: Instance | None, holder: Meaning | None, depth: int) -> Meaning | None:
+        file = self._file(function.path)
+        place, env = Place(file, function.position), self._env(owner)
+        if file.family == "go":
+            signature = self._signature(function).function
+            return self._of_type(signature.result, place, env, depth + 1) if signature else None
+        bound = file.bindings.get((function.position, "return"))
+        if not bound or depth > _DEPTH or any("contextmanager" in value for value in self._decorators(file, function)):
+            return None
+        is_self = all(binding.value in ("self", *_SELF_TYPES) for binding in bound)
+        if is_self and isinstance(holder, Instance | Defined | Super) and holder.symbol.kind in CLASSES:
+            return holder if isinstance(holder, Instance) else Instance(holder.symbol)
+        if bound[0].is_type:
+            return self._typed(place, bound[0].value, depth + 1, env)
+        found = self._bound(place, bound, depth + 1)
+        return found if isinstance(found, Instance | Outside | Items) else None
+
+    def _item(self, found: Meaning | None, depth: int) -> Meaning | None:
+        unfolded = self._underlying(found, depth)
+        if isinstance(unfolded, Items):
+            return unfolded.item
+        return found if isinstance(found, Defined | Function) else None  # of a generic function: its type arguments
+
+    def _key(self, found: Meaning | None, depth: int) -> Meaning | None:
+        unfolded = self._underlying(found, depth)
+        return unfolded.key if isinstance(unfolded, Items) else None
+
+    def _part(self, found: Meaning | None, place: int) -> Meaning | None:
+        """One of several results; what gives only one gives it first."""
+        match found:
+            case Several(parts):
+                return parts[place] if place < len(parts) else None
+            case Outside(is_container):
+                return None if is_container else found
+            case Items(item):
+                return item
+        return found if place == 0 else _OUTSIDE
+
+    def _parameter(self, found: Meaning | None, place: int, depth: int) -> Meaning | None:
+        """What a function takes at a place."""
+        match self._underlying(found, depth):
+            case Function(parameters):
+                return parameters[place] if place < len(parameters) else None
+            case OneOf(options):
+                taken = [
+                    self._parameter(option, place, depth + 1) for option in options if isinstance(option, Function)
+                ]
+                return next((one for one in taken if one), None)
+            case OfItems(items, name):
+                return _parameter_of_items(items, name, place)
+            case Defined(symbol, owner) if symbol.kind in FUNCTIONS:
+                return self._declared_parameter(symbol, owner, place, depth)
+            case Defined(symbol) if symbol.kind in CLASSES:
+                made = self._member(Instance(symbol), "constructor", depth, value=False, inherited_only=False)
+                return self._parameter(made, place, depth + 1) if isinstance(made, Defined) else None
+        return None
+
+    def _declared_parameter(self, symbol: Symbol, owner: Instance | None, place: int, depth: int) -> Meaning | None:
+        """The type of a function's parameter; of an overloaded one those of all that have one."""
+        file = self._file(symbol.path)
+        found: list[Meaning | None] = []
+        for one in file.members.get((symbol.parent, symbol.name), [symbol]):
+            signature = self._signature(one).function
+            if signature and place < len(signature.parameters):
+                env = self._env(owner)
+                taken = self._of_type(signature.parameters[place], Place(file, one.position), env, depth + 1)
+                found += taken.options if isinstance(taken, OneOf) else [taken]
+        kept = tuple(dict.fromkeys(one for one in found if one))
+        return kept[0] if len(kept) == 1 else OneOf(kept) if kept else None
+
+    def _attribute(self, found: Meaning | None, name: str, depth: int, *, value: bool = True) -> Meaning | None:
+        """What an attribute of that is; of a property its value, where that is wanted."""
+        if depth > _DEPTH:
+            return None
+        match found:
+            case Instance(symbol) if name == "__class__":
+                return Defined(symbol)
+            case Instance():
+                return self._member(found, name, depth, value=value, inherited_only=False)
+            case Defined(symbol):
+                return self._attribute_of_definition(symbol, name, depth, value=value)
+            case Super(symbol):
+                return self._member(Instance(symbol), name, depth, value=value, inherited_only=True)
+            case OneOf(options):
+                return _one_function([self._attribute(option, name, depth + 1, value=value) for option in options])
+            case Module() | Package():
+                return self._in_whole(found, name, depth)
+            case Items():
+                return OfItems(found, name)
+            case Fields(fields):
+                return dict(fields).get(name)
+        return found if isinstance(found, Outside) else None
+
+    def _attribute_of_definition(self, symbol: Symbol, name: str, depth: int, *, value: bool) -> Meaning | None:
+        if symbol.kind in CLASSES and name == "__super__":
+            return Super(symbol)
+        if symbol.kind in TYPES:
+            return self._member(Instance(symbol), name, depth, value=value, inherited_only=False)
+        inner = self._file(symbol.path).members.get((symbol.position, name), [])
+        return Defined(inner[-1]) if inner and symbol.kind not in FUNCTIONS else None
+
+    def _in_whole(self, whole: Module | Package, name: str, depth: int) -> Meaning | None:
+        if isinstance(whole, Package):
+            return self._in_package(whole.folder, name, depth)
+        return self._in_module(whole.place, name, depth)
+
+    def _in_module(self, place: str, name: str, depth: int) -> Meaning | None:
+        for path in files_of(place):
+            if path in self._sources and (found := self._global(self._file(path), name, depth + 1)):
+                return found
+        inner = f"{place}/{name}"
+        return Module(inner) if any(path in self._sources for path in files_of(inner)) else None
+
+    # Classes
+
+    def _member(self, owner: Instance, name: str, depth: int, *, value: bool, inherited_only: bool) -> Meaning | None:
+        """An attribute of a class, looked up along its bases; Outside when only an unknown base may have it."""
+        has_unknown_base = False
+        for place, base in enumerate(self._lineage(owner)):
+            if base is None:
+                has_unknown_base = True
+            elif (place or not inherited_only) and (found := self._own_member(base, name, depth, value=value)):
+                return found
+        if has_unknown_base:
+            return Outside(is_container=True)
+        if owner.symbol.language == "go":
+            underlying = self._underlying(owner, depth + 1)
+            return _OUTSIDE if underlying == _OUTSIDE else None
+        return None
+
+    def _own_member(self, owner: Instance, name: str, depth: int, *, value: bool) -> Meaning | None:
+        symbol = owner.symbol
+        file = self._file(symbol.path)
+        own = file.members.get((symbol.position, name), []) or self._apart(symbol, name)
+        defined = [one for one in own if one.kind in FUNCTIONS | TYPES]
+        if defined:  # of a property the first definition says what it gives; a setter follows
+            last = Defined(defined[-1], owner)
+            return (self._property(defined[0], owner, depth) if value else None) or last
+        bound = file.bindings.get((symbol.position, name), []) + file.attributes.get((symbol.position, name), [])
+        if bound and depth < _DEPTH and (found := self._bound_member(owner, bound, depth + 1)):
+            return found
+        if own:
+            return Defined(own[-1])
+        return self._embedded(owner, name) if symbol.language == "go" else None
+
+    def _bound_member(self, owner: Instance, bound: list[BindingFact], depth: int) -> Meaning | None:
+        file = self._file(owner.symbol.path)
+        if owner.arguments and (typed := next((binding for binding in bound if binding.is_type), None)):
+            return self._typed(Place(file, typed.symbol, typed.line), typed.value, depth + 1, self._env(owner))
+        return self._bound(Place(file, owner.symbol.position), bound, depth)
+
+    def _apart(self, owner: Symbol, name: str) -> list[Symbol]:
+        """The members of a type that stand outside of its own text: in other files of its package."""
+        if owner.language not in _OPEN:
+            return []
+        found = [
+            symbol
+            for symbol in self._named(name)
+            if symbol.container == owner.qualified_name
+            and symbol.language == owner.language
+            and symbol.path.rpartition("/")[0] == owner.path.rpartition("/")[0]
+        ]
+        return self._built(found) if owner.language == "go" else found
+
+    def _embedded(self, owner: Instance, name: str) -> Meaning | None:
+        """An embedded field of a struct of Go: it is named like its type."""
+        for base, found in zip(owner.symbol.bases, self._bases_of(owner), strict=False):
+            if last_name(base) == name:
+                return found or _OUTSIDE
+        return None
+
+    def _property(self, symbol: Symbol, owner: Instance, depth: int) -> Meaning | None:
+        """What a property gives, where its function says so."""
+        file = self._file(symbol.path)
+        is_property = any(value in _PROPERTIES for value in self._decorators(file, symbol))
+        is_getter = file.family == "javascript" and re.search(r"(?:^|\s)get ", symbol.signature.partition("(")[0])
+        return self._returned(symbol, owner, None, depth + 1) if is_property or is_getter else None
+
+    def _decorators(self, file: FileNames, symbol: Symbol) -> list[str]:
+        return [binding.value for binding in file.bindings.get((symbol.position, "@"), ())]
+
+    def _lineage(self, owner: Instance) -> list[Instance | None]:
+        """A class and its bases, in the order in which they are asked; None for one that is not of this repository."""
+        known = self._lineages.get(owner)
+        if known is not None:
+            return known
+        walked: list[Instance | None] = []
+        waiting: list[tuple[Instance | None, frozenset[tuple[str, int]]]] = [(owner, frozenset())]
+        while waiting and len(walked) < _MOST_BASES:
+            one, above = waiting.pop()
+            place = (one.symbol.path, one.symbol.position) if one else ("", 0)
+            if place not in above:
+                walked.append(one)
+                bases = self._bases_of(one) if one else []
+                waiting += [(base, above | {place}) for base in reversed(bases)]
+        # What several bases share is asked after all of them.
+        found = list(dict.fromkeys(reversed(walked)))[::-1]
+        self._lineages[owner] = found
+        return found
+
+    def _bases_of(self, owner: Instance) -> list[Instance | None]:
+        if owner not in self._bases:
+            self._bases[owner] = []  # a class is no part of its own bases
+            left = self._left
+            self._bases[owner] = list(self._read_bases(owner))
+            self._left = left
+        return self._bases[owner]
+
+    def _read_bases(self, owner: Instance) -> list[Instance | None]:
+        symbol = owner.symbol
+        file = self._file(symbol.path)
+        if file.family == "javascript" and (bases := self._signature(symbol).bases):
+            place, env = Place(file, symbol.position), self._env(owner)
+            found = [self._of_type(base, place._replace(scope=symbol.parent), env, 1) for base in bases]
+            return [base if isinstance(base, Instance) else None for base in found]
+        outer = Place(file, symbol.parent)
+        named = [self._expression(outer, base, 1) for base in symbol.bases if base != "object"]
+        return [Instance(base.symbol) if isinstance(base, Defined) else None for base in named]
+
+    # Files
+
+    def _file(self, path: str) -> FileNames:
+        if path not in self._files:
+            self._files[path] = read_file(self.reader, self._imports, self._sources[path])
+        return self._files[path]
+
+
+# Methods of every language's own strings, collections, files and threads: a call of one says nothing of whose it is.
+COMMON = frozenset(
+    """
+    add append apply call clear close copy count decode delete done empty encode end exists extend filter find first
+    flush format get index insert items join keys last length list load lower map match next open peek pop push put read
+    readline remove replace reset reverse run send set size slice sort split start stop strip test then toString trim
+    update upper values wait write
+    """.split()  # noqa: SIM905 - a table that is read, not typed
+)
+_PROPERTIES = frozenset({"property", "cached_property", "functools.cached_property"})
+_SELF_TYPES = frozenset({"Self", "t.Self", "te.Self", "typing.Self", "typing_extensions.Self", "this"})
+_CLASS_TYPES = frozenset({"type", "Type", "t.Type", "typing.Type"})
+_ANYTHING = frozenset({"any", "unknown", "object", "Object", "var", "auto", "dynamic", "mixed"})
+_TRANSPARENT = frozenset(
+    {"Promise", "PromiseLike", "Awaited", "Readonly", "Partial", "Required", "NonNullable", "Pick", "Omit"}
+)
+_HOLDERS = frozenset(
+    {
+        "Array",
+        "ReadonlyArray",
+        "Set",
+        "ReadonlySet",
+        "Iterable",
+        "Iterator",
+        "IterableIterator",
+        "Generator",
+        "ArrayLike",
+    }
+    | {"AsyncIterable", "AsyncIterator", "AsyncGenerator", "Map", "ReadonlyMap", "WeakMap", "Record", "WeakSet"}
+)
+_SAME_ITEMS = frozenset({"filter", "slice", "concat", "reverse", "sort", "values", "splice", "toSorted", "toReversed"})
+_ONE_ITEM = frozenset({"find", "findLast", "pop", "shift", "at", "get"})
+_OF_EACH = frozenset(
+    {"forEach", "map", "filter", "find", "findIndex", "findLast", "some", "every", "flatMap", "findLastIndex"}
+)
+_WRAPPER = re.compile(r"(?:\w+\.)?(Optional|Annotated|ClassVar|Final|Promise|Readonly|Union)\[(.*)\]")
+_NOTHING = frozenset({"", "None", "null", "undefined"})
+_GO_BUILTINS = frozenset(
+    """
+    append cap clear close complex copy delete imag len make max min new panic print println real recover any bool byte
+    comparable complex64 complex128 error float32 float64 int int8 int16 int32 int64 rune string uint uint8 uint16
+    uint32 uint64 uintptr
+    """.split()  # noqa: SIM905 - the same
+)
+
+
+def _go_builtin(name: str) -> Meaning | None:
+    return _OUTSIDE if name in _GO_BUILTINS else None
+
+
+def _called_of_items(found: OfItems) -> Meaning | None:
+    """What a call of a method of an array or map gives."""
+    if found.name in _SAME_ITEMS:
+        return found.items
+    return found.items.item if found.name in _ONE_ITEM else None
+
+
+def _parameter_of_items(items: Items, name: str, place: int) -> Meaning | None:
+    """What a method of an array or map takes: mostly a function that gets one item after the other."""
+    if place or name not in _OF_EACH:
+        return items.item if name in ("push", "unshift", "add") else None
+    return Function((items.item, items.key or _OUTSIDE, items), None)
+
+
+def _visible(bound: list[BindingFact], place: Place) -> list[BindingFact]:
+    """The bindings of a name that count at a place: its innermost declaration, or assignments where that is silent."""
+    declared = [binding for binding in bound if binding.until]
+    if place.before is not None and place.before in declared:
+        declared = declared[: declared.index(place.before)]
+    seen = [one for one in declared if not place.line or one.line <= place.line <= one.until]
+    if not seen:
+        return []
+    best = max(seen, key=lambda one: (one.line, -one.until)) if place.line else None
+    if best is None:
+        return seen
+    if best.value and best.value != "None":
+        return [best]
+    return [one for one in bound if not one.until] or [best]
+
+
+def annotated(annotation: str) -> list[str]:
+    """The types of a union, without quotes, None, and the wrappers that say nothing of the class."""
+    found, waiting = [], [annotation]
+    while waiting:
+        text = waiting.pop(0).strip().strip("\"'").strip()
+        parts = _split(text, "|")
+        if len(parts) > 1:
+            waiting[:0] = parts
+        elif match := _WRAPPER.fullmatch(text):
+            inner = _split(match[2], ",")
+            waiting[:0] = inner if match[1] == "Union" else inner[:1]
+        elif text not in _NOTHING:
+            found.append(text)
+    return list(dict.fromkeys(found))
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """The parts of a text between separators that stand in no bracket."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "[(") - (character in "])")
+        if character == separator and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _root(text: str) -> str:
+    return re.split(r"[.(\[~]|(?<=.)[#@]", text, maxsplit=1)[0]
+
+
+def _the_same(found: Sequence[Meaning | None]) -> Meaning | None:
+    """What all of them are, if that is one thing."""
+    return found[0] if found and all(meaning == found[0] for meaning in found) else None
+
+
+def _one_function(tried: list[Meaning | None]) -> Meaning | None:
+    """What all of them are that are functions, else what all are that are of this repository."""
+    kept = [one for one in tried if one and not isinstance(one, Outside)]
+    functions: list[Meaning] = [one for one in kept if isinstance(one, Defined) and one.symbol.kind in FUNCTIONS]
+    return _the_same(functions or kept)
+
+
+def _is_value_named(place: Place, name: str) -> bool:
+    symbols, scope = place.file.symbols, place.scope
+    return scope >= 0 and symbols[scope].name == name and symbols[scope].kind not in FUNCTIONS | CLASSES
