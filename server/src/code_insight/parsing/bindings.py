@@ -165,7 +165,7 @@ def read_bindings(matches: Iterable[tuple[int, _Captures]], source: Source) -> B
             bound.blocks.extend((node.start_byte, node.end_byte) for node in captures["block"])
         else:
             bound.drafts.extend(_drafts(captures, source))
-    return bound._replace(drafts=_most_telling(bound.drafts))
+    return bound._replace(drafts=_most_telling([draft for draft in bound.drafts if draft.name]))
 
 
 def _most_telling(drafts: list[BindingDraft]) -> list[BindingDraft]:
