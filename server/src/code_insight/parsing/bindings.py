@@ -158,9 +158,14 @@ _Captures = Mapping[str, Sequence["Node"]]
 def read_bindings(matches: Iterable[tuple[int, _Captures]], source: Source) -> Bound:
     """What the matches of a language's third query say."""
     bound = Bound({}, [], [])
+    receivers: dict[str, str] = {}  # what is written → its evident form
     for _, captures in matches:
         if "member" in captures:
-            bound.receivers[captures["member"][0].start_byte] = evident(captures["of"][0], source) or "?"
+            (of,) = captures["of"]
+            said = source.name(of.start_byte, of.end_byte)
+            if said not in receivers:  # most are "self" and the like, thousands of times
+                receivers[said] = evident(of, source) or "?"
+            bound.receivers[captures["member"][0].start_byte] = receivers[said]
         elif "block" in captures:
             bound.blocks.extend((node.start_byte, node.end_byte) for node in captures["block"])
         else:

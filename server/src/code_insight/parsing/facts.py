@@ -43,9 +43,9 @@ def parse(language: Language, text: bytes) -> Facts:
 
 class _Grammar(NamedTuple):
     parser: Parser
-    structure: Query
+    relations: Query  # the first and the third part of the query file: a pass over the tree costs more than a pattern
+    structure_patterns: int  # how many of them are of the first part
     occurrences: Query
-    bindings: Query | None
 
 
 @cache
@@ -60,9 +60,9 @@ def _grammar(language: Language) -> _Grammar:
     problems = "\n(ERROR) @error\n(MISSING) @error\n"
     return _Grammar(
         Parser(grammar),
-        Query(grammar, structure),
+        Query(grammar, structure + bindings),
+        Query(grammar, structure).pattern_count,
         Query(grammar, occurrences + problems),
-        Query(grammar, bindings) if bindings.strip() else None,
     )
 
 
@@ -72,10 +72,11 @@ def _parse_code(language: Language, text: bytes) -> Facts:
     grammar = _grammar(language)
     source = Source(text)
     root = grammar.parser.parse(without_macros(text) if language.macros_disturb else text).root_node
-    structure = read_structure(QueryCursor(grammar.structure).matches(root), source)
+    relations = QueryCursor(grammar.relations).matches(root)
+    structure = read_structure((match for match in relations if match[0] < grammar.structure_patterns), source)
+    bound = read_bindings((match for match in relations if match[0] >= grammar.structure_patterns), source)
     occurrences = QueryCursor(grammar.occurrences).captures(root)
     outline = Outline(language, source, structure, Surroundings(occurrences, source))
-    bound = read_bindings(QueryCursor(grammar.bindings).matches(root) if grammar.bindings else (), source)
     return Facts(
         tuple(outline.symbols),
         references(language, source, occurrences, outline, structure, bound.receivers),

@@ -19,15 +19,11 @@ class Source:
         self.text = text
         self._ascii = text.isascii()
         self._line_starts = [0, *accumulate(len(line) + 1 for line in text.split(b"\n"))]
-        self._names: dict[bytes, str] = {}
+        self._names = _Decoded()
 
     def name(self, start: int, end: int) -> str:
         """The text between two offsets, one object for equal texts."""
-        raw = self.text[start:end]
-        found = self._names.get(raw)
-        if found is None:
-            found = self._names[raw] = raw.decode("utf-8", "replace")
-        return found
+        return self._names[self.text[start:end]]
 
     def slice(self, start: int, end: int) -> str:
         return self.text[start:end].decode("utf-8", "replace")
@@ -62,6 +58,14 @@ class Source:
     def last_line(self, start: int, end: int) -> int:
         """The line where the text between two offsets ends, without white space behind it."""
         return self.line(max(start, start + len(self.text[start:end].rstrip()) - 1))
+
+
+class _Decoded(dict[bytes, str]):
+    """Texts by their bytes; one object for equal texts."""
+
+    def __missing__(self, raw: bytes) -> str:
+        found = self[raw] = raw.decode("utf-8", "replace")
+        return found
 
 
 _KEYWORDS_IN_FRONT = re.compile(rb"(?:\b(?:export|default|declare|const|let|var|type|static|extern|readonly)\s+)+\Z")

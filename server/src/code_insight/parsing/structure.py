@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,7 +54,7 @@ class Structure:
     imported: set[int] = field(default_factory=set)  # offsets of names that an import binds
 
 
-def read_structure(matches: Sequence[tuple[int, Mapping[str, Sequence[Node]]]], source: Source) -> Structure:
+def read_structure(matches: Iterable[tuple[int, Mapping[str, Sequence[Node]]]], source: Source) -> Structure:
     structure = Structure()
     imports: dict[tuple[int, int], tuple[ImportFact, ...]] = {}
     for pattern, captures in matches:

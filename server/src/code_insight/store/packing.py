@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
+from collections import defaultdict
 from typing import Any, NamedTuple
 
-from code_insight.model import Facts, FileRole, Occurrence
+from code_insight.model import BindingFact, Evidence, Facts, FileRole, Occurrence
 from code_insight.store.schema import REFERENCE_KINDS
 
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(REFERENCE_KINDS)}
@@ -32,49 +33,70 @@ def pack(facts: Facts) -> PackedFacts:
         (
             fact.parent,
             names.setdefault(fact.name, len(names)),
-            fact.kind.value,
+            str(fact.kind),
             fact.container,
             *fact[4:10],
             "\n".join(fact.bases),
         )
         for fact in facts.symbols
     )
-    places: dict[str, list[int]] = {}
-    kinds: dict[str, int] = {}
-    for name, kind, line, column, symbol, _ in facts.references:
-        number = _KIND_NUMBERS[kind]
-        if name in places:
-            places[name] += (line, column << 3 | number, symbol + 1)
-            kinds[name] |= 1 << number
-        else:
-            places[name] = [line, column << 3 | number, symbol + 1]
-            kinds[name] = 1 << number
     occurrences = tuple(
-        (names.setdefault(name, len(names)), kinds[name], _packed(numbers)) for name, numbers in places.items()
+        (names.setdefault(name, len(names)), _bits(numbers), _packed(numbers))
+        for name, numbers in _places_by_name(facts).items()
     )
     imports = tuple((fact.line, fact.module, fact.name, fact.alias) for fact in facts.imports)
-    return PackedFacts(tuple(names), symbols, occurrences, imports, _evidence(facts), json.dumps(facts.error_lines))
+    return PackedFacts(tuple(names), symbols, occurrences, imports, pack_evidence(facts), json.dumps(facts.error_lines))
+
+
+def _places_by_name(facts: Facts) -> dict[str, list[int]]:
+    """Name → line, column with kind, symbol; again and again, in document order."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for name, kind, line, column, symbol, _ in facts.references:
+        places[name] += (line, column << 3 | _KIND_NUMBERS[kind], symbol + 1)
+    return places
+
+
+def _bits(numbers: list[int]) -> int:
+    return sum(1 << number for number in {both & 7 for both in numbers[1::3]})
 
 
 def _packed(numbers: list[int]) -> bytes:
     """Two bytes for each number where that is enough, else four; the first byte says which."""
-    code = "H" if max(numbers) < _SMALL else "I"
+    code = "H" if max(numbers, default=0) < _SMALL else "I"
     return code.encode() + array(code, numbers).tobytes()
 
 
+def _unpacked(data: bytes) -> zip[tuple[int, int, int]]:
+    numbers: array[int] = array(chr(data[0]), data[1:])
+    return zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+
+
 def places(path: str, role: FileRole, blob: int, name: str, packed: bytes) -> list[Occurrence]:
-    """The occurrences of a name in a blob, in the order in which they were found."""
-    numbers: array[int] = array(chr(packed[0]), packed[1:])
-    found = zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+    """The occurrences of a name in a blob, in document order."""
     return [
         Occurrence(path, role, blob, name, REFERENCE_KINDS[both & 7], line, both >> 3, symbol - 1)
-        for line, both, symbol in found
+        for line, both, symbol in _unpacked(packed)
     ]
 
 
-def _evidence(facts: Facts) -> bytes:
-    receivers = [(fact.line, fact.column, fact.receiver) for fact in facts.references if fact.receiver]
-    if not facts.bindings and not receivers:
+def pack_evidence(facts: Facts) -> bytes:
+    """What the names of a blob mean, compressed; empty when nothing says it."""
+    receivers: dict[str, int] = {}
+    numbers: list[int] = []
+    for fact in facts.references:
+        if receiver := fact[5]:
+            numbers += (fact[2], fact[3], receivers.setdefault(receiver, len(receivers)))
+    if not facts.bindings and not numbers:
         return b""
     bindings = [binding if binding.line else binding[:4] for binding in facts.bindings]
-    return zlib.compress(json.dumps((bindings, receivers), separators=(",", ":")).encode(), 3)
+    words = json.dumps((bindings, list(receivers)), separators=(",", ":")).encode()
+    return zlib.compress(len(words).to_bytes(4, "little") + words + _packed(numbers), 1)
+
+
+def unpack_evidence(data: bytes) -> Evidence:
+    """The same as it came out of the text."""
+    raw = zlib.decompress(data)
+    end = 4 + int.from_bytes(raw[:4], "little")
+    bindings, receivers = json.loads(raw[4:end])
+    found = {(line, column): receivers[number] for line, column, number in _unpacked(raw[end:])}
+    return Evidence(tuple(BindingFact(*binding) for binding in bindings), found)

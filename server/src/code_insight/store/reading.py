@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from code_insight.model import (
-    BindingFact,
     Commit,
     Evidence,
     FileRole,
@@ -24,7 +23,7 @@ from code_insight.model import (
     Symbol,
     SymbolKind,
 )
-from code_insight.store.packing import places
+from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
 from code_insight.store.schema import FORMAT_VERSION, connect_to_read, storage_errors, version_of
 from code_insight.store.vocabulary import pieces_of, unpacked, with_piece
@@ -243,9 +242,7 @@ class Reader:
         """What a blob says of what its names mean; empty for a language of which that is not known."""
         row = next(iter(self._rows("SELECT data FROM evidence WHERE blob = :blob", blob=blob)), None)
         with storage_errors("read"):
-            bindings, receivers = json.loads(zlib.decompress(row[0])) if row else ((), ())
-        found = {(line, column): receiver for line, column, receiver in receivers}
-        return Evidence(tuple(BindingFact(*binding) for binding in bindings), found)
+            return unpack_evidence(row[0]) if row else Evidence((), {})
 
     def imports_of(self, blob: int) -> list[ImportFact]:
         """What a blob imports, by line."""

@@ -21,7 +21,8 @@ from code_insight.model import ReferenceKind
 # 3  2026-11: evidence of what names mean, by blob.
 # 4  2026-11: places of occurrences in half the space; words instead of trigrams.
 # 5  2026-11: the history of a commit.
-FORMAT_VERSION = 5
+# 6  2026-11: what names are attributes of, as numbers.
+FORMAT_VERSION = 6
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
