@@ -1,6 +1,5 @@
 """Two tiny images, and an app of its own for each test, in the one sim that all tests of the release share."""
 
-import uuid
 from collections.abc import Iterator
 
 import docker
@@ -23,9 +22,7 @@ def images(engine: docker.DockerClient, base: str) -> Iterator[tuple[str, str]]:
 def fly(sim: Sim) -> Iterator[Fly]:
     """Somebody with an app of their own, which is gone after the test; nothing goes wrong by order."""
     sim.faults.clear()
-    name = f"app-{uuid.uuid4().hex[:8]}"
-    sim.create_app(name)
-    somebody = Fly(sim, name, sim.token())
+    somebody = Fly.new(sim)
     yield somebody
     sim.faults.clear()
     somebody.close()

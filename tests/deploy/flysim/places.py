@@ -4,6 +4,7 @@ import io
 import os
 import tarfile
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ import docker
 import httpx2
 from code_insight_deploy.flysim import Sim
 
-SERVER = Path(__file__).with_name("server.py")
+TESTS = Path(__file__).parent
+SERVER = TESTS / "server.py"
 WAIT_SECONDS = 30
 CHECK = {"type": "http", "port": 8080, "method": "GET", "path": "/info", "interval": "1s", "timeout": "2s"}
 Json = dict[str, Any]
@@ -37,17 +39,17 @@ class Pushed:
         return f"{self.host}/{self.app}@{self.digest}"
 
 
-def build(engine: docker.DockerClient, base: str, release: str) -> str:
-    """The name of an image that says it is `release`."""
-    dockerfile = (
-        f'FROM {base}\nCOPY server.py /server.py\nENV RELEASE={release}\nEXPOSE 8080\nCMD ["python", "/server.py"]\n'
-    )
+def build(engine: docker.DockerClient, base: str, release: str, ballast: bytes = b"") -> str:
+    """The name of an image that says it is `release`, and weighs what `ballast` does."""
+    files = {"server.py": SERVER.read_bytes(), "ballast": ballast}
+    steps = [f"FROM {base}", "COPY server.py ballast /", f"ENV RELEASE={release}", "EXPOSE 8080"]
+    files["Dockerfile"] = "\n".join([*steps, 'CMD ["python", "/server.py"]']).encode()
     context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as files:
-        for name, content in (("Dockerfile", dockerfile.encode()), ("server.py", SERVER.read_bytes())):
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
-            files.addfile(member, io.BytesIO(content))
+            archive.addfile(member, io.BytesIO(content))
     context.seek(0)
     tag = f"code-insight-flysim-test:{release}-{os.getpid()}"
     engine.images.build(fileobj=context, custom_context=True, rm=True, tag=tag)
@@ -102,6 +104,13 @@ class Fly:
             base_url=sim.flaps_url, headers={"Authorization": f"Bearer {token}"}, timeout=90, trust_env=False
         )
 
+    @classmethod
+    def new(cls, sim: Sim) -> "Fly":
+        """Somebody with a new app."""
+        name = f"app-{uuid.uuid4().hex[:8]}"
+        sim.create_app(name)
+        return cls(sim, name, sim.token())
+
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
         """A call under the app's path."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -150,6 +159,10 @@ class Fly:
         """Ask the app itself, as its users do."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return httpx2.get(f"{self.url()}{path}", headers=named, timeout=60, trust_env=False)
+
+    def post(self, path: str, body: str) -> httpx2.Response:
+        """Send the app itself something."""
+        return httpx2.post(f"{self.url()}{path}", content=body, timeout=60, trust_env=False)
 
     def close(self) -> None:
         """Destroy the app, with its machines."""

@@ -11,8 +11,11 @@ from code_insight_deploy.flysim.containers import Seen, seconds_of
 from code_insight_deploy.flysim.world import Json, Machine, now_text
 
 MOST_INTERVAL_SECONDS = 1.0
+EAGER_SECONDS = 0.2
+"""Until a check passes: whoever waits for that is not to wait for the interval."""
 DEFAULT_TIMEOUT_SECONDS = 2.0
 MOST_OUTPUT = 400
+HANG_UP_SECONDS = 0.2
 OK = range(200, 300)
 
 
@@ -69,8 +72,9 @@ class Checks:
             now, key = time.monotonic(), (machine.id, check.name)
             if now < self._due.get(key, 0):
                 continue
-            interval = seconds_of(check.said.get("interval"), MOST_INTERVAL_SECONDS)
-            self._due[key] = now + min(interval, MOST_INTERVAL_SECONDS)
+            interval = min(seconds_of(check.said.get("interval"), MOST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
+            passing = machine.checks.get(check.name, {}).get("status") == "passing"
+            self._due[key] = now + (interval if passing else min(interval, EAGER_SECONDS))
             task = asyncio.create_task(self._run(machine, machine.version, check, seen, changed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -107,9 +111,7 @@ class Checks:
         try:
             if check.said.get("type") == "http":
                 return await self._ask(check, port, timeout)
-            _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), timeout)
-            writer.close()
-            return True, "Success"  # noqa: TRY300
+            return await _connect(port, timeout)
         except (OSError, httpx2.HTTPError, TimeoutError) as error:
             return False, f"{type(error).__name__}: {error}"
 
@@ -120,3 +122,15 @@ class Checks:
             check.said.get("method") or "GET", url, headers=headers, timeout=timeout, follow_redirects=False
         )
         return answer.status_code in OK, f"{answer.status_code}: {answer.text}"
+
+
+async def _connect(port: int, timeout: float) -> tuple[bool, str]:
+    """Whether something listens. The engine accepts for the container, and hangs up when nobody is there."""
+    reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), timeout)
+    try:
+        hung_up = await asyncio.wait_for(reader.read(1), HANG_UP_SECONDS) == b""
+    except TimeoutError:
+        hung_up = False
+    finally:
+        writer.close()
+    return not hung_up, "connect: connection refused" if hung_up else "Success"

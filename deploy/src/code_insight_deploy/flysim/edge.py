@@ -76,16 +76,18 @@ class Edge:
             if port:
                 try:
                     return await self._forward(request, app, machine, port, number)
-                except (httpx2.ConnectError, httpx2.RemoteProtocolError):
+                except httpx2.ConnectError:
                     continue
+                except httpx2.TransportError as error:
+                    return PlainTextResponse(f"error from machine: {type(error).__name__}\n", status_code=502)
         return PlainTextResponse(
             "could not find a good candidate within 1 attempts at load balancing\n", status_code=503
         )
 
     async def _forward(self, request: Request, app: App, machine: Machine, port: int, number: str) -> Response:
-        headers = [
-            (key, value) for key, value in request.headers.items() if key not in HOP_BY_HOP and key != FORCE
-        ] + _added(request, app, number)
+        added = _added(request, app, number)
+        ours = HOP_BY_HOP | {FORCE} | {name for name, _ in added}
+        headers = [(key, value) for key, value in request.headers.items() if key not in ours] + added
         has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
         path = request.scope["raw_path"].decode("latin-1") + (f"?{request.url.query}" if request.url.query else "")
         asked = self._client.build_request(

@@ -97,7 +97,8 @@ class Gate:
         known: Known = await self._know(scope, receive)
         path = scope["path"] + (f"?{scope['query_string'].decode()}" if scope["query_string"] else "")
         traffic = Traffic()
-        struck = self._faults.strike(Asked(known.operation, scope["method"], scope["path"], known.app, known.machine))
+        asked = Asked(known.operation, scope["method"], scope["path"], known.app, known.machine)
+        struck = [] if known.platform else self._faults.strike(asked)
         traffic.effects = [fault.effect for _, fault in struck]
         try:
             await self._pass(scope, receive, send, known, struck, traffic)
@@ -128,7 +129,7 @@ class Gate:
             elif fault.effect in AFTER:
                 after = fault
             elif fault.effect in BEFORE:
-                cut = await self._before(scope, receive, send, fault, traffic) or cut
+                cut = await self._before(scope, receive, send, fault, known.body, traffic) or cut
                 if traffic.status:
                     return
             else:
@@ -142,10 +143,13 @@ class Gate:
             traffic.status = 0
             raise CutError
 
-    async def _before(self, scope: Scope, receive: Receive, send: Send, fault: Fault, traffic: Traffic) -> Fault | None:
+    async def _before(
+        self, scope: Scope, receive: Receive, send: Send, fault: Fault, body: bytes | None, traffic: Traffic
+    ) -> Fault | None:
         """Do what a fault does instead of the call; a fault that strikes in the middle of a body is returned."""
         if fault.effect == "answer":
-            wire = Wire(receive, send, traffic, None, None, mute=False)
+            wire = Wire(receive, send, traffic, body, None, mute=False)
+            await drain(wire.receive)
             await answer_of(fault)(scope, wire.receive, wire.send)
             return None
         if fault.after_bytes:
@@ -197,6 +201,14 @@ class Wire:
         self._traffic.bytes_out += len(message.get("body", b""))
         if not self._mute:
             await self._send(message)
+
+
+async def drain(receive: Receive) -> None:
+    """Read what is left of a request's body: an answer that comes too early may be taken for a broken connection."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return
 
 
 async def whole_body(receive: Receive, most_bytes: int) -> bytes:

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from code_insight_deploy.flysim.answers import NoError, allow
 from code_insight_deploy.flysim.faults import Fault
-from code_insight_deploy.flysim.gate import Known
+from code_insight_deploy.flysim.gate import Known, drain
 from code_insight_deploy.flysim.sim import NoSim
 from code_insight_deploy.flysim.world import App, Json, Token, World
 
@@ -276,6 +276,7 @@ class Registry:
             answer = await self._forward(request, operation, app, reference, faults, token)
         except NoError as refused:
             answer = refused.answer()
+            await drain(receive)
             if refused.status == 401:
                 answer.headers["WWW-Authenticate"] = 'Basic realm="flysim"'
         answer.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
