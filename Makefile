@@ -7,12 +7,11 @@ RUN := $(UV) run --quiet
 REPO ?= .
 PORT ?= 8080
 BASE ?= python:3.14-slim
-CONFIG ?= fly-test001.toml
 TARGET ?= fly
 ENGINE ?= flyctl
 RELEASE = $(RUN) --package code-insight-deploy code-insight-deploy
-# APP=, for another app than the file names; ARGS= for any option, as --json or --org.
-OPTIONS = --base $(BASE) --config $(CONFIG) --target $(TARGET) --engine $(ENGINE) $(if $(APP),--app $(APP)) $(ARGS)
+# APP= for another app than test001, of which a fly*.toml is; CONFIG= for its file; ARGS= for any option, as --json or --org.
+OPTIONS = --base $(BASE) --target $(TARGET) --engine $(ENGINE) $(if $(APP),--app $(APP)) $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
 .PHONY: help serve test check format docs image smoke doctor push inspect plan release verify rollback status history audit local-stop bench clean
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import tomlkit
 from code_insight_deploy import apps
-from code_insight_deploy.apps import App, Mount, differences, for_machine, machine_config, read_app, with_image
+from code_insight_deploy.apps import App, Mount, differences, file_of, for_machine, machine_config, read_app, with_image
 from code_insight_deploy.errors import BadConfig
 
 HOUSE = Path(__file__).parents[2]
@@ -85,6 +85,14 @@ def test_a_file_of_another_app_than_was_asked_for_is_refused(tmp_path: Path) -> 
     assert read_app(tmp_path / "fly.toml", name="a").name == "a"
     with pytest.raises(BadConfig, match="the app 'b' was asked for"):
         read_app(tmp_path / "fly.toml", name="b")
+
+
+def test_the_file_of_an_app_is_found_by_the_name_in_it() -> None:
+    assert file_of(HOUSE, "code-insight").name == "fly.toml"
+    assert file_of(HOUSE, "test001").name == "fly-test001.toml"
+    with pytest.raises(BadConfig, match="'test002'") as refused:
+        file_of(HOUSE, "test002")
+    assert "fly-test002.toml" in refused.value.next_step
 
 
 def test_a_port_that_the_image_does_not_expose_is_refused(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def machine(app: App, id_: str = "m1", digest: str = OLD, **config: Any) -> Mach
 
 
 def observed(*machines: Machine) -> Observed:
-    return Observed("test001", "personal", machines, volumes=len(machines))
+    return Observed("test001", "personal", machines, volumes=len(machines), addresses=2)
 
 
 def verbs(plan: Plan) -> list[tuple[Verb, str]]:
@@ -53,12 +53,21 @@ def test_another_image_is_an_update_of_each_machine(app: App) -> None:
 
 
 def test_an_app_that_does_not_exist_is_created_with_all_that_it_needs(app: App) -> None:
-    plan = planning.plan(app, image(), Observed("test001", "", (), 0), NOTHING)
-    assert [verb for verb, _ in verbs(plan)] == [Verb.CREATE_APP, Verb.CREATE_VOLUME, Verb.CREATE_MACHINE]
+    plan = planning.plan(app, image(), Observed("test001", "", (), 0, 0), NOTHING)
+    created = [Verb.CREATE_APP, Verb.ADD_ADDRESS, Verb.ADD_ADDRESS, Verb.CREATE_VOLUME, Verb.CREATE_MACHINE]
+    assert [verb for verb, _ in verbs(plan)] == created
+
+
+def test_an_app_without_an_address_is_given_those_that_fly_gives(app: App) -> None:
+    now = Observed("test001", "personal", (machine(app, digest=NEW),), volumes=1, addresses=0)
+    assert verbs(planning.plan(app, image(NEW), now, NOTHING)) == [
+        (Verb.ADD_ADDRESS, "shared_v4"),
+        (Verb.ADD_ADDRESS, "v6"),
+    ]
 
 
 def test_a_volume_that_is_there_is_not_made_again(app: App) -> None:
-    plan = planning.plan(app, image(), Observed("test001", "personal", (), volumes=1), NOTHING)
+    plan = planning.plan(app, image(), Observed("test001", "personal", (), volumes=1, addresses=1), NOTHING)
     assert [verb for verb, _ in verbs(plan)] == [Verb.CREATE_MACHINE]
 
 

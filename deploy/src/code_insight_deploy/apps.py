@@ -120,6 +120,17 @@ def read_app(path: Path, *, name: str = "", organization: str = "") -> App:
         raise BadConfig(f"{path} does not say {error}", f"It needs {missing}; see fly.toml.") from error
 
 
+def file_of(folder: Path, name: str) -> Path:
+    """The fly*.toml in `folder` that is of the app `name`. Raises BadConfig when none is, or one cannot be read."""
+    for path in sorted(folder.glob("fly*.toml")):
+        if read_app(path).name == name:
+            return path
+    raise BadConfig(
+        f"no fly*.toml in {folder} is of the app {name!r}",
+        f'Copy one of them to fly-{name}.toml and write app = "{name}" there, or name its file with --config.',
+    )
+
+
 def _app(path: Path, text: str, said: Json, name: str, organization: str) -> App:
     machine, service = said["vm"][0], said["http_service"]
     if not NAME.fullmatch(str(said["app"])):

@@ -5,7 +5,6 @@ Results go to stdout, for people or as JSON; progress and errors go to stderr.
 
 import argparse
 import contextlib
-import dataclasses
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -66,7 +65,7 @@ def _doctor(options: argparse.Namespace, paper: Paper) -> Found:
     paper.step("look at what a release needs")
     wishes = Wishes(
         folder=options.folder,
-        config=source.top_folder(options.folder) / options.config,
+        config=_config(options),
         base=options.base,
         repository=options.repository,
         state=_state(options),
@@ -169,9 +168,7 @@ def _run(options: argparse.Namespace, paper: Paper) -> Iterator[Run]:
 
 
 def _order(options: argparse.Namespace) -> Order:
-    app = apps.read_app(source.top_folder(options.folder) / options.config)
-    if options.app:  # one file for several apps
-        app = dataclasses.replace(app, name=options.app)
+    app = apps.read_app(_config(options), name=options.app, organization=options.org)
     patience = Patience(options.settle_seconds, options.window_seconds)
     return Order(
         folder=options.folder,
@@ -184,6 +181,14 @@ def _order(options: argparse.Namespace) -> Order:
         accept_no_way_back=options.accept_no_way_back,
         patience=patience,
     )
+
+
+def _config(options: argparse.Namespace) -> Path:
+    """The app's file: the one that was named, else the one of the app that was named."""
+    top = source.top_folder(options.folder)
+    if options.app and not options.config:
+        return apps.file_of(top, options.app)
+    return top / (options.config or DEFAULT_CONFIG)
 
 
 def _target(options: argparse.Namespace, paper: Paper) -> Target:
@@ -248,8 +253,8 @@ def _common_options() -> argparse.ArgumentParser:
     add = common.add_argument
     base = os.environ.get("BASE") or DEFAULT_BASE
     add("--folder", type=Path, default=Path(), help="inside the clone to release (default: here)")
-    add("--config", default=DEFAULT_CONFIG, help=f"the app's file in the repository (default: {DEFAULT_CONFIG})")
-    add("--app", default="", help="another app than the one that the file names")
+    add("--config", default="", help=f"the app's file in the repository (default: that of --app, {DEFAULT_CONFIG})")
+    add("--app", default="", help="the app to release to; its fly*.toml names it")
     add("--org", default="", help="the organization in which missing apps are created")
     add("--repository", default=images.NAME, help=f"of the image in the registry (default: {images.NAME})")
     add("--base", default=base, help=f"the image to build on (default: $BASE, else {DEFAULT_BASE})")

@@ -55,6 +55,19 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A row that the platform keeps of a deploy. It says what was asked for, and nothing of what runs."""
+
+    version: int
+    status: str
+    reference: str
+    """Of the image."""
+    who: str
+    at: str
+    """ISO 8601"""
+
+
+@dataclass(frozen=True, slots=True)
 class Rights:
     """What a token may do to one app."""
 
@@ -90,8 +103,9 @@ class Machines:
         """
         found = self._app(app)
         if found is None:
-            return Observed(app=app, organization="", machines=(), volumes=0)
-        return Observed(app=app, organization=found, machines=self._machines(app), volumes=len(self.volumes(app)))
+            return Observed(app=app, organization="", machines=(), volumes=0, addresses=0)
+        volumes, addresses = len(self.volumes(app)), len(self.addresses(app))
+        return Observed(app, found, self._machines(app), volumes, addresses)
 
     def machine(self, app: str, machine: str) -> Machine | None:
         """The machine; None when there is none of that id, or it was destroyed."""
@@ -114,9 +128,22 @@ class Machines:
     def organizations(self) -> tuple[str, ...]:
         """Slugs of the organizations that the token opens."""
         query = "query { organizations(admin: false) { nodes { slug } } }"
+        return _understood(self._graphql("list the organizations", query), _organizations)
+
+    def releases(self, app: str) -> tuple[Release, ...]:
+        """The last 25 rows of the app's deploys, the newest first; none when there is no such app.
+
+        Only flyctl writes them: fly.io/docs/flyctl/releases.
+        """
+        nodes = "nodes { version status imageRef createdAt user { email } }"
+        query = (
+            f"query($name: String!) {{ app(name: $name) {{ releases: releasesUnprocessed(first: 25) {{ {nodes} }} }} }}"
+        )
+        return _understood(self._graphql(f"list the releases of {app}", query, name=app), _releases)
+
+    def _graphql(self, what: str, query: str, **variables: str) -> Answer:
         url = f"{self._target.api_url.rstrip('/')}/graphql"
-        answer = self._asked("list the organizations", "POST", url, {"query": query}, again=calls.read)
-        return _understood(answer, _organizations)
+        return self._asked(what, "POST", url, {"query": query, "variables": variables}, again=calls.read)
 
     def rights(self, app: str) -> Rights:
         """What the token may do to `app`, which need not exist. Raises NoToken when the platform does not know it."""
@@ -480,10 +507,30 @@ def _mounted(mount: Mapping[str, Any], free: list[Volume], app: str) -> Json:
     raise PlatformFailed(f"{app} has no free volume {mount.get('name')!r} in that region", "Make one, then try again.")
 
 
-def _organizations(said: Json) -> tuple[str, ...]:
+def _data(said: Json) -> Json:
+    """What GraphQL answers. Raises ValueError with its errors when it has any."""
     if said.get("errors"):
         raise ValueError(redacted(str(said["errors"])[: calls.MOST_CHARACTERS_QUOTED]))
-    return tuple(str(node["slug"]) for node in said["data"]["organizations"]["nodes"])
+    data: Json = said["data"]
+    return data
+
+
+def _organizations(said: Json) -> tuple[str, ...]:
+    return tuple(str(node["slug"]) for node in _data(said)["organizations"]["nodes"])
+
+
+def _releases(said: Json) -> tuple[Release, ...]:
+    app = _data(said)["app"]
+    return tuple(
+        Release(
+            version=int(node["version"]),
+            status=str(node["status"]),
+            reference=str(node.get("imageRef") or ""),
+            who=str((node.get("user") or {}).get("email") or ""),
+            at=str(node["createdAt"]),
+        )
+        for node in (app["releases"]["nodes"] if app else ())
+    )
 
 
 def _owner(said: Json) -> str:

@@ -12,6 +12,7 @@ from code_insight_deploy.errors import NoWayBack, PlanOvertaken, Refused
 from code_insight_deploy.proofs import Action, Machine, Observed, Plan, PublishedImage, Snapshot, Verb
 
 NEW = "new"
+ADDRESSES = ("shared_v4", "v6")
 SHORT_DIGEST = 19  # sha256: and 12 digits
 
 
@@ -88,7 +89,7 @@ def short(digest: str) -> str:
 
 def _actions(app: App, reference: str, digest: str, observed: Observed) -> tuple[Action, ...]:
     wanted = machine_config(app, reference)
-    actions = [*_create_app(app.name, observed), *_create_volumes(app, observed)]
+    actions = [*_create_app(app.name, observed), *_add_addresses(observed), *_create_volumes(app, observed)]
     if not observed.machines:
         actions.append(Action(Verb.CREATE_MACHINE, NEW, (f"image {short(digest)}",), wanted))
     elif app.strategy == "bluegreen":
@@ -105,6 +106,11 @@ def machines(versions: Mapping[str, str]) -> str:
 
 def _create_app(name: str, observed: Observed) -> Iterable[Action]:
     return [] if observed.exists else [Action(Verb.CREATE_APP, name, ("there is none of this name",))]
+
+
+def _add_addresses(observed: Observed) -> Iterable[Action]:
+    """Those that Fly's own tool gives an app with a service: one of IPv4 that apps share, and one of IPv6."""
+    return [] if observed.addresses else [Action(Verb.ADD_ADDRESS, kind, ("there is none",)) for kind in ADDRESSES]
 
 
 def _create_volumes(app: App, observed: Observed) -> Iterable[Action]:

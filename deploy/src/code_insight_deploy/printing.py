@@ -15,10 +15,11 @@ from rich.text import Text
 from code_insight_deploy import planning
 from code_insight_deploy.doctor import Finding
 from code_insight_deploy.errors import DeployError, FailedAndRolledBack, Inconclusive, NotRestored, NotVerified
+from code_insight_deploy.machines import Release
 from code_insight_deploy.planning import short
 from code_insight_deploy.proofs import BuiltImage, Evidence, PublishedImage, RolledBack, Smoked, Verified
 from code_insight_deploy.release import Outcome
-from code_insight_deploy.reporting import Planned, Released, Status
+from code_insight_deploy.reporting import History, Planned, Released, Status
 
 WIDTH_OF_FILES = 140
 
@@ -103,9 +104,10 @@ def _shown(found: object) -> Any:
         Verified: lambda it: Group(_evidence(f"{it.app} is verified", it.evidence), Text(f"{it.url}  {it.digest}")),
         RolledBack: _rolled_back,
         Status: _status,
+        History: _history,
     }
     if isinstance(found, tuple):
-        return _findings(found) if found and isinstance(found[0], Finding) else _history(found)
+        return _findings(found)
     show = shows.get(type(found))
     return show(found) if show else Text(json.dumps(_plain(found), indent=2))
 
@@ -185,10 +187,28 @@ def _status(it: Status) -> Any:
     return Group(Text("\n".join(lines)), table)
 
 
-def _history(releases: tuple[Released, ...]) -> Any:
+def _history(it: History) -> Any:
+    platform = Text(f"What the platform was asked for is not known: {it.platform_failed}")
+    return Group(_released(it.releases), platform if it.platform_failed else _asked_for(it.platform))
+
+
+def _asked_for(releases: tuple[Release, ...]) -> Any:
+    """The platform's rows: that one is "complete" is no proof of anything."""
+    if not releases:
+        return Text("The platform keeps no row of a deploy: only flyctl writes them.")
+    table = Table(
+        "version", "at", "by", "image", "status", title="deploys that the platform kept", title_justify="left"
+    )
+    for it in releases:
+        table.add_row(*map(Text, [f"v{it.version}", it.at, it.who, it.reference, it.status]))
+    return table
+
+
+def _released(releases: tuple[Released, ...]) -> Any:
     if not releases:
         return Text("The ledger holds no release of this app.")
-    table = Table("release", "began", "by", "commit", "image", "changes", "result")
+    columns = ("release", "began", "by", "commit", "image", "changes", "result")
+    table = Table(*columns, title="releases of the ledger", title_justify="left")
     for it in releases:
         style = {"verified": "green", "rolled_back": "yellow", "failed": "red"}.get(it.result, "")
         cells = [it.id, it.time, it.who, it.commit[:12], short(it.digest) if it.digest else "", str(it.changes)]

@@ -126,12 +126,12 @@ def who_answers(url: str) -> Identity | None:
 
 def ask_as_a_client(url: str) -> str:
     """What an MCP client sees: it lists the tools, and calls one. Raises WrongAnswer when that does not work."""
-    from fastmcp import Client
+    from mcp.client import Client
 
     async def ask() -> tuple[list[str], Any]:
-        async with Client(f"{url}/mcp", timeout=MCP_SECONDS) as client:
-            names = [tool.name for tool in await client.list_tools()]
-            return names, await client.call_tool("list_repositories", {}, raise_on_error=False)
+        async with Client(f"{url}/mcp", mode="auto", read_timeout_seconds=MCP_SECONDS) as client:
+            names = [tool.name for tool in (await client.list_tools()).tools]
+            return names, await client.call_tool("list_repositories", {})
 
     try:
         names, answer = anyio.run(ask)
@@ -144,4 +144,4 @@ def ask_as_a_client(url: str) -> str:
 
 def warm_up() -> None:
     """Import the MCP client in the background: it takes a second of CPU, and is needed last."""
-    threading.Thread(target=lambda: __import__("fastmcp"), name="import of the MCP client", daemon=True).start()
+    threading.Thread(target=lambda: __import__("mcp.client"), name="import of the MCP client", daemon=True).start()

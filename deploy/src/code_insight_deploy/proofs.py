@@ -127,6 +127,8 @@ class Observed:
     """By id; without destroyed ones."""
     volumes: int
     """How many volumes the app has."""
+    addresses: int
+    """How many it is reached at; without one, its name is known to nobody."""
 
     @property
     def exists(self) -> bool:
@@ -142,6 +144,7 @@ class Verb(StrEnum):
     """What a release may change on the platform."""
 
     CREATE_APP = "create app"
+    ADD_ADDRESS = "add address"
     CREATE_VOLUME = "create volume"
     CREATE_MACHINE = "create machine"
     UPDATE_MACHINE = "update machine"

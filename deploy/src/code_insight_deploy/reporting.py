@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from code_insight_deploy import images, planning, probing, registry, source, verifying
-from code_insight_deploy.errors import NotVerified, Refused
+from code_insight_deploy.errors import DeployError, NotVerified, Refused
 from code_insight_deploy.ledger import Entry
+from code_insight_deploy.machines import Release
 from code_insight_deploy.probing import Identity, NoAnswer, Probe, WrongAnswer
 from code_insight_deploy.proofs import Action, Machine, PublishedImage, Verified
 from code_insight_deploy.release import Run, find_published
@@ -44,7 +45,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """One release of the ledger, or one that only the platform knows."""
+    """One release of the ledger."""
 
     id: str
     time: str
@@ -54,6 +55,18 @@ class Released:
     result: str
     """verified, rolled_back, failed, or how far it came: the kind of its last entry."""
     changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """An app's releases: those that were proven or failed to be, and those that the platform was asked for."""
+
+    releases: tuple[Released, ...]
+    """Of the ledger, the newest first."""
+    platform: tuple[Release, ...]
+    """The platform's own rows, the newest first: deploys of others, without a proof, are among them."""
+    platform_failed: str
+    """Why there are none of the platform, "" when it answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +105,16 @@ def status(run: Run) -> Status:
     )
 
 
-def history(run: Run) -> tuple[Released, ...]:
-    """The releases of the ledger, newest first."""
+def history(run: Run) -> History:
+    """The app's releases, as the ledger keeps them and as the platform does, where that says anything."""
     grouped: dict[str, list[Entry]] = {}
     for entry in run.ledger.entries():
         grouped.setdefault(entry.release, []).append(entry)
-    return tuple(_released(entries) for entries in reversed(grouped.values()))
+    kept = tuple(_released(entries) for entries in reversed(grouped.values()))
+    try:
+        return History(kept, run.machines.releases(run.order.app.name), "")
+    except DeployError as error:
+        return History(kept, (), error.happened)
 
 
 def plan(run: Run) -> Planned:

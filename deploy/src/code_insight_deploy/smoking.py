@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import docker
 import docker.errors
 import httpx2
-from fastmcp import Client
-from fastmcp.exceptions import ToolError
+from mcp import MCPError
+from mcp.client import Client
+from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import TextContent
 
 from code_insight_deploy import images
@@ -63,7 +64,7 @@ class Run:
         started = time.monotonic()
         try:
             seen = look(self)
-        except (Unexpected, ToolError, httpx2.HTTPError, docker.errors.APIError, OSError) as error:
+        except (Unexpected, MCPError, ExceptionGroup, httpx2.HTTPError, docker.errors.APIError, OSError) as error:
             raise self.failed(claim, error) from error
         found = Evidence(claim=claim, seen=seen, seconds=round(time.monotonic() - started, 3))
         self.evidence.append(found)
@@ -156,8 +157,8 @@ def lists_tools(run: Run, era: Era) -> str:
     """The tools that a client of that era is shown."""
 
     async def ask() -> list[str]:
-        async with Client(f"{run.running.address}/mcp", mode=era, timeout=ANSWER_SECONDS) as client:
-            return [tool.name for tool in await client.list_tools()]
+        async with Client(f"{run.running.address}/mcp", mode=era, read_timeout_seconds=ANSWER_SECONDS) as client:
+            return [tool.name for tool in (await client.list_tools()).tools]
 
     names = asyncio.run(ask())
     if missing := TOOLS - set(names):
@@ -174,11 +175,11 @@ def answers_about_a_repository(run: Run) -> str:
 async def _add_and_ask(address: str) -> int:
     heard: list[float] = []
 
-    async def hear(progress: float, _total: float | None, _message: str | None) -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 -- its protocol
         heard.append(progress)
 
-    async with Client(address, progress_handler=hear, timeout=ANSWER_SECONDS) as client:
-        added = await _ask(client, "add_repository", url="/repositories/sample")
+    async with Client(address, mode="auto", read_timeout_seconds=ANSWER_SECONDS) as client:
+        added = await _ask(client, "add_repository", hear, url="/repositories/sample")
         overview = await _ask(client, "overview", repository="sample")
         found = await _ask(client, "search", query=SYMBOL, repository="sample")
     for answer, expected in ((added, "sample"), (overview, "Greenhouse|greenhouse/"), (found, DEFINED_IN)):
@@ -189,10 +190,13 @@ async def _add_and_ask(address: str) -> int:
     return len(heard)
 
 
-async def _ask(client: Client[Any], tool: str, **arguments: str) -> str:
-    """The text of the answer, as a model would read it."""
-    answer = await client.call_tool(tool, arguments)
-    return "\n".join(block.text for block in answer.content if isinstance(block, TextContent))
+async def _ask(client: Client, tool: str, hear: ProgressFnT | None = None, **arguments: str) -> str:
+    """The text of the answer, as a model would read it. Raises Unexpected when the tool failed."""
+    answer = await client.call_tool(tool, arguments, progress_callback=hear)
+    text = "\n".join(block.text for block in answer.content if isinstance(block, TextContent))
+    if answer.is_error:
+        raise Unexpected(f"{tool} failed: {text[:400]}")
+    return text
 
 
 def stayed_in_memory(run: Run) -> str:

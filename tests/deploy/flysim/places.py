@@ -106,10 +106,12 @@ class Fly:
 
     @classmethod
     def new(cls, sim: Sim) -> "Fly":
-        """Somebody with a new app."""
+        """Somebody with a new app that has an address."""
         name = f"app-{uuid.uuid4().hex[:8]}"
         sim.create_app(name)
-        return cls(sim, name, sim.token())
+        somebody = cls(sim, name, sim.token())
+        somebody.ask("POST", "/ip_assignments", {"type": "shared_v4"})
+        return somebody
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
         """A call under the app's path."""

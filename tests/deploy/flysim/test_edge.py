@@ -59,6 +59,15 @@ def test_an_app_without_machines_answers_503_at_an_address_that_stays(fly: Fly) 
     assert httpx2.get(f"{fly.sim.flaps_url}/flysim/apps/{fly.app}").json()["url"] == fly.url()
 
 
+def test_an_app_without_an_address_is_reached_by_nobody(fly: Fly) -> None:
+    given = fly.ask("GET", "/ip_assignments").json()["ips"]
+    for address in given:
+        fly.ask("DELETE", f"/ip_assignments/{address['ip']}")
+    assert fly.get().status_code == 502
+    fly.ask("POST", "/ip_assignments", {"type": "v6"})
+    assert fly.get().status_code == 503  # there is no machine yet
+
+
 @pytest.mark.parametrize(("autostop", "state"), [("stop", "stopped"), ("suspend", "suspended")])
 def test_a_machine_without_requests_is_put_to_sleep_and_woken_by_one(
     fly: Fly, pushed: tuple[Pushed, Pushed], autostop: str, state: str

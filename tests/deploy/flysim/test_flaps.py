@@ -105,11 +105,15 @@ def test_a_deploy_token_is_for_its_app_alone(fly: Fly) -> None:
 
 
 def test_addresses_are_assigned_listed_and_released(fly: Fly) -> None:
-    given = fly.ask("POST", "/ip_assignments", {"type": "shared_v4"}).json()
-    assert given["shared"]
-    assert [ip["ip"] for ip in fly.ask("GET", "/ip_assignments").json()["ips"]] == [given["ip"]]
-    assert fly.ask("DELETE", f"/ip_assignments/{given['ip']}").status_code == 204
-    assert fly.ask("GET", "/ip_assignments").json() == {"ips": []}
+    shared, own = (
+        fly.ask("GET", "/ip_assignments").json()["ips"],
+        fly.ask("POST", "/ip_assignments", {"type": "v6"}).json(),
+    )
+    assert [ip["shared"] for ip in shared] == [True]
+    assert not own["shared"]
+    assert fly.ask("GET", "/ip_assignments").json()["ips"] == [*shared, own]
+    assert fly.ask("DELETE", f"/ip_assignments/{own['ip']}").status_code == 204
+    assert fly.ask("GET", "/ip_assignments").json()["ips"] == shared
 
 
 def test_secrets_are_listed_by_name_and_never_by_value(fly: Fly) -> None:

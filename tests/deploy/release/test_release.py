@@ -14,7 +14,8 @@ def test_from_nothing_to_a_verified_app(operator: Operator) -> None:
     assert outcome.source.commit == commit
     assert outcome.verified.digest == outcome.image.digest
     assert outcome.verified.tree == outcome.source.tree
-    assert [action.split()[:2] for action in outcome.actions] == [["create", "app"], ["create", "machine"]]
+    created = ["create app", "add address", "add address", "create machine"]
+    assert [" ".join(action.split()[:2]) for action in outcome.actions] == created
 
 
 def test_a_second_release_of_a_tree_changes_nothing(operator: Operator) -> None:
@@ -66,6 +67,18 @@ def test_rollback_brings_back_the_release_before(operator: Operator) -> None:
         audited = reporting.audit(run)
     assert back.to is not None
     assert back.to.digest == first.image.digest == audited.digest
+
+
+def test_the_history_has_what_was_proven_beside_what_was_asked_for(operator: Operator) -> None:
+    operator.commit("one")
+    first = operator.release()
+    with operator.run() as run:
+        history = reporting.history(run)
+    assert [(it.id, it.result, it.digest) for it in history.releases] == [
+        (first.release_id, "verified", first.image.digest)
+    ]
+    asked = [(it.version, it.status, it.reference) for it in history.platform]
+    assert asked == ([(1, "complete", first.image.reference)] if operator.engine == "flyctl" else [])
 
 
 def test_a_dirty_tree_is_refused_before_anything_is_asked(operator: Operator) -> None:

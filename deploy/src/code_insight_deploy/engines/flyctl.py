@@ -59,8 +59,12 @@ class FlyctlEngine:
 
 
 def can_apply(plan: Plan) -> bool:
-    """Whether flyctl could make `plan` true: to deploy, it needs the app's file; a blue-green release is one deploy."""
+    """Whether flyctl could make `plan` true: to deploy, it needs the app's file; a blue-green release is one deploy; it
+    gives an app its addresses with the first machine, and never later.
+    """
     verbs = {action.verb for action in plan.actions}
+    if Verb.ADD_ADDRESS in verbs and plan.observed.machines:
+        return False
     return bool(plan.toml) or verbs <= {Verb.CREATE_APP, Verb.DESTROY_MACHINE}
 
 

@@ -89,6 +89,7 @@ class _Change:
     def _do(self, action: Action) -> None:
         doing: Mapping[Verb, Callable[[Action], object]] = {
             Verb.CREATE_APP: lambda a: self.engine.machines.create_app(a.subject, self.engine.organization),
+            Verb.ADD_ADDRESS: lambda a: self.engine.machines.add_address(self.plan.app, a.subject),
             Verb.CREATE_VOLUME: self._create_volume,
             Verb.CREATE_MACHINE: lambda a: self._until_healthy(self._create(a)),
             Verb.UPDATE_MACHINE: self._update,

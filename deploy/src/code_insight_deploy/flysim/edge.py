@@ -37,6 +37,10 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         app = self._world.apps[self._app]
+        if not app.ips:
+            nowhere = PlainTextResponse("On Fly this name would not resolve: the app has no address.", 502)
+            await nowhere(scope, receive, send)
+            return
         number = f"{ulid()}-{REGION}"
         forced = request.headers.get(FORCE)
         candidates = (
