@@ -70,7 +70,12 @@ def floors() -> tuple[Server, Server]:
 
 def ours(data_dir: Path, repository: str, symbol: str) -> Server:
     """Our server over the indexes in `data_dir`."""
-    environment = {"CODE_INSIGHT_DATA_DIR": str(data_dir), "CODE_INSIGHT_PORT": "{port}"}
+    environment = {
+        "CODE_INSIGHT_DATA_DIR": str(data_dir),
+        "CODE_INSIGHT_PORT": "{port}",
+        "CODE_INSIGHT_CLIENT_REQUESTS_PER_MINUTE": "0",  # the one client here stands for many
+        "CODE_INSIGHT_CLIENT_REQUESTS_AT_ONCE": "128",
+    }
     question = {"repository": repository, "name": symbol}
     return Server("code-insight", ("-m", "code_insight", "serve"), environment, "symbol", question)
 

@@ -1,18 +1,11 @@
 """The program as people and clients run it: real processes, real ports, real signals."""
 
-import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastmcp import Client
@@ -20,78 +13,7 @@ from fastmcp.client.transports import StdioTransport
 
 from tests.server.git_server import GitHost
 from tests.server.places import Repository
-
-PROGRAM = [sys.executable, "-m", "code_insight"]
-
-
-def _environment(folder: Path, **settings: str) -> dict[str, str]:
-    """The environment of a program whose data is in `folder`/data; settings as in "PORT"."""
-    ours = {f"CODE_INSIGHT_{name}": value for name, value in settings.items() if not name.startswith("FLY_")}
-    fly = {name: value for name, value in settings.items() if name.startswith("FLY_")}
-    return {**os.environ, "CODE_INSIGHT_DATA_DIR": str(folder / "data"), "CODE_INSIGHT_WORKERS": "1", **ours, **fly}
-
-
-def _run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    environment = _environment(folder, **settings)
-    return subprocess.run(
-        [*PROGRAM, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-class _Server:
-    """`code-insight serve` in a process of its own."""
-
-    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.log = folder / "log.txt"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [*PROGRAM, "serve", *arguments],
-                env=_environment(folder, PORT=str(self.port), **settings),
-                stdout=log,
-                stderr=log,
-            )
-
-    def info(self, query: str = "") -> tuple[int, dict[str, Any]]:
-        """Status and JSON of /info; waits until somebody listens."""
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/info{query}", timeout=20) as answer:
-                    return answer.status, json.load(answer)
-            except urllib.error.HTTPError as error:
-                with error:
-                    return error.code, json.load(error)
-            except OSError:
-                assert time.monotonic() < deadline, self.log.read_text()
-                assert self.process.poll() is None, self.log.read_text()
-                time.sleep(0.02)
-
-    def wait_until_ready(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
-        while True:
-            status, body = self.info("?ready")
-            if status == 200:
-                return body
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
-
-    def end(self, by: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(by)
-        return self.process.wait(20)
-
-
-@contextlib.contextmanager
-def _serving(folder: Path, *arguments: str, **settings: str) -> Iterator[_Server]:
-    server = _Server(folder, *arguments, **settings)
-    try:
-        yield server
-    finally:
-        server.process.kill()
-        server.process.wait()
-
+from tests.server.serving import PROGRAM, environment_of, run, serving
 
 # serve
 
@@ -100,7 +22,7 @@ def test_a_server_says_who_it_is_before_it_is_ready(tmp_path: Path, host: GitHos
     wanted = host.url("hang/repository")
     hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
     fly = {"FLY_MACHINE_ID": "m1", "FLY_REGION": "ams", "FLY_APP_NAME": "test001"}
-    with _serving(tmp_path, REPOSITORIES=wanted, SOURCE_TREE="a" * 40, **hosts, **fly) as server:
+    with serving(tmp_path, REPOSITORIES=wanted, SOURCE_TREE="a" * 40, **hosts, **fly) as server:
         status, body = server.info()
         assert status == 200
         assert (body["name"], body["tree"], body["ready"], body["waiting_for"]) == (
@@ -115,36 +37,36 @@ def test_a_server_says_who_it_is_before_it_is_ready(tmp_path: Path, host: GitHos
 
 def test_a_server_is_ready_when_its_repository_answers(tmp_path: Path, repository: Repository) -> None:
     oid = repository.git("rev-parse", "HEAD")
-    with _serving(tmp_path, str(repository.folder)) as server:
+    with serving(tmp_path, str(repository.folder)) as server:
         assert server.wait_until_ready()["repositories"] == [{"name": "local/flask", "commit": oid}]
-        asked = _run(tmp_path, "ask", "overview", "repository=flask", "--url", f"http://127.0.0.1:{server.port}/mcp")
+        asked = run(tmp_path, "ask", "overview", "repository=flask", "--url", f"http://127.0.0.1:{server.port}/mcp")
     assert asked.returncode == 0
     assert "local/flask" in asked.stdout
 
 
 def test_a_server_without_a_repository_is_ready(tmp_path: Path) -> None:
-    with _serving(tmp_path) as server:
+    with serving(tmp_path) as server:
         assert server.wait_until_ready()["repositories"] == []
 
 
 def test_a_server_indexes_from_a_host_at_its_start(tmp_path: Path, host: GitHost, hosted: Repository) -> None:
     hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
-    with _serving(tmp_path, REPOSITORIES=host.url(hosted.folder.name), **hosts) as server:
+    with serving(tmp_path, REPOSITORIES=host.url(hosted.folder.name), **hosts) as server:
         assert server.wait_until_ready()["repositories"][0]["commit"] == hosted.git("rev-parse", "HEAD")
 
 
 def test_a_server_that_knows_its_repository_is_ready_before_it_has_looked_again(
     tmp_path: Path, repository: Repository
 ) -> None:
-    assert _run(tmp_path, "index", str(repository.folder)).returncode == 0
+    assert run(tmp_path, "index", str(repository.folder)).returncode == 0
     repository.git_dir.rename(tmp_path / "gone")
-    with _serving(tmp_path, str(repository.folder)) as server:
+    with serving(tmp_path, str(repository.folder)) as server:
         assert len(server.wait_until_ready()["repositories"]) == 1
 
 
 def test_a_repository_that_cannot_be_indexed_is_said_and_the_server_lives(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
-    with _serving(tmp_path, str(tmp_path / "plain")) as server:
+    with serving(tmp_path, str(tmp_path / "plain")) as server:
         deadline = time.monotonic() + 20
         while "is not indexed" not in server.log.read_text() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -166,7 +88,7 @@ def test_a_signal_ends_a_server_well(tmp_path: Path, host: GitHost, by: signal.S
     hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
     wanted = {"REPOSITORIES": host.url("hang/repository")} if when == "indexing" else {}
     host.requests.clear()
-    with _serving(tmp_path, **hosts, **wanted) as server:
+    with serving(tmp_path, **hosts, **wanted) as server:
         server.info()
         if when == "ready":
             server.wait_until_ready()
@@ -183,7 +105,7 @@ def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ran = _run(tmp_path, "serve", PORT=str(taken.getsockname()[1]))
+        ran = run(tmp_path, "serve", PORT=str(taken.getsockname()[1]))
     assert ran.returncode == 1
     assert "address already in use" in ran.stderr
 
@@ -193,20 +115,20 @@ def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["serve"], ["stdio"], ["index", "/x"], ["ask", "tools"]])
 def test_wrong_settings_end_every_command_with_one_message(tmp_path: Path, command: list[str]) -> None:
-    ran = _run(tmp_path, *command, PORT="x", JOBS="0")
+    ran = run(tmp_path, *command, PORT="x", JOBS="0")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert [line.partition("=")[0] for line in ran.stderr.splitlines()] == ["CODE_INSIGHT_PORT", "CODE_INSIGHT_JOBS"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["index"], ["ask"], ["serve", "--fast"]])
 def test_wrong_usage_is_explained(tmp_path: Path, arguments: list[str]) -> None:
-    ran = _run(tmp_path, *arguments)
+    ran = run(tmp_path, *arguments)
     assert ran.returncode == 2
     assert ran.stderr.startswith("usage: code-insight")
 
 
 def test_the_version_is_printed(tmp_path: Path) -> None:
-    assert _run(tmp_path, "--version").stdout.startswith("code-insight 0.")
+    assert run(tmp_path, "--version").stdout.startswith("code-insight 0.")
 
 
 # index and ask
@@ -214,7 +136,7 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
 
 def test_index_says_what_it_did(tmp_path: Path, repository: Repository) -> None:
     oid = repository.git("rev-parse", "--short=12", "HEAD")
-    first, second = (_run(tmp_path, "index", str(repository.folder)) for _ in range(2))
+    first, second = (run(tmp_path, "index", str(repository.folder)) for _ in range(2))
     assert first.stdout.startswith(f"local/flask @ {oid} is indexed: 3 files read in ")
     assert second.stdout == f"local/flask @ {oid} was indexed already\n"
     assert (first.returncode, second.returncode) == (0, 0)
@@ -224,7 +146,7 @@ def test_index_takes_a_ref(tmp_path: Path, repository: Repository) -> None:
     repository.git("tag", "v1.0")
     first = repository.git("rev-parse", "--short=12", "HEAD")
     repository.commit({"b.txt": "b\n"})
-    assert f"@ {first} is indexed" in _run(tmp_path, "index", str(repository.folder), "--ref", "v1.0").stdout
+    assert f"@ {first} is indexed" in run(tmp_path, "index", str(repository.folder), "--ref", "v1.0").stdout
 
 
 @pytest.mark.parametrize(
@@ -236,7 +158,7 @@ def test_index_takes_a_ref(tmp_path: Path, repository: Repository) -> None:
     ],
 )
 def test_index_says_why_it_cannot(tmp_path: Path, url: str, problem: str) -> None:
-    ran = _run(tmp_path, "index", url)
+    ran = run(tmp_path, "index", url)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert problem in ran.stderr
     assert "Traceback" not in ran.stderr
@@ -247,30 +169,30 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose data holds the repository `flask`; nobody changes it."""
     folder = tmp_path_factory.mktemp("asked")
     Repository(folder / "flask").commit({"src/app.py": "class Flask:\n    def route(self):\n        pass\n"})
-    assert _run(folder, "index", str(folder / "flask")).returncode == 0
+    assert run(folder, "index", str(folder / "flask")).returncode == 0
     return folder
 
 
 def test_ask_prints_the_answer_an_agent_would_see(asked: Path) -> None:
-    ran = _run(asked, "ask", "symbol", "repository=flask", "name=Flask.route")
+    ran = run(asked, "ask", "symbol", "repository=flask", "name=Flask.route")
     assert ran.returncode == 0, ran.stderr
     assert "src/app.py" in ran.stdout
     assert ran.stderr == ""
 
 
 def test_ask_prints_json_when_asked_to(asked: Path) -> None:
-    answer = json.loads(_run(asked, "ask", "list_repositories", "--json").stdout)
+    answer = json.loads(run(asked, "ask", "list_repositories", "--json").stdout)
     assert "local/flask" in answer["text"]
 
 
 def test_ask_tells_an_error_by_its_exit_code(asked: Path) -> None:
-    ran = _run(asked, "ask", "overview", "repository=flsk")
+    ran = run(asked, "ask", "overview", "repository=flsk")
     assert ran.returncode == 1
     assert "local/flask" in ran.stdout
 
 
 def test_ask_lists_the_tools(asked: Path) -> None:
-    listed, unknown = (_run(asked, "ask", tool) for tool in ("tools", "nonsense"))
+    listed, unknown = (run(asked, "ask", tool) for tool in ("tools", "nonsense"))
     assert "overview: " in listed.stdout
     assert (listed.returncode, unknown.returncode) == (0, 2)
     assert unknown.stdout == listed.stdout
@@ -280,7 +202,7 @@ def test_ask_lists_the_tools(asked: Path) -> None:
 
 
 async def test_a_client_is_answered_over_stdio(asked: Path) -> None:
-    transport = StdioTransport(PROGRAM[0], [*PROGRAM[1:], "stdio"], env=_environment(asked), keep_alive=False)
+    transport = StdioTransport(PROGRAM[0], [*PROGRAM[1:], "stdio"], env=environment_of(asked), keep_alive=False)
     async with Client(transport) as client:
         names = {tool.name for tool in await client.list_tools()}
         result = await client.call_tool("overview", {"repository": "flask"})
@@ -291,7 +213,7 @@ async def test_a_client_is_answered_over_stdio(asked: Path) -> None:
 def test_stdio_ends_with_its_client_and_prints_nothing_of_its_own(asked: Path) -> None:
     ran = subprocess.run(
         [*PROGRAM, "stdio"],
-        env=_environment(asked),
+        env=environment_of(asked),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -68,6 +68,8 @@ def test_each_kind_of_value_is_understood() -> None:
         ("DATA_DIR", "~nobody-of-this-name/data"),
         ("SOURCE_TREE", "main"),
         ("CA_FILE", "/nonexistent/ca.pem"),
+        ("LOG_FORMAT", "xml"),
+        ("BODY_BYTES_MAX", "99999999"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_expected(name: str, value: str) -> None:
@@ -76,6 +78,13 @@ def test_a_wrong_value_is_named_with_what_is_expected(name: str, value: str) -> 
     [line] = str(error.value).splitlines()
     assert line.startswith(f"CODE_INSIGHT_{name}={value[:80]!r}: ")
     assert len(line) < 250
+
+
+def test_a_secret_in_a_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SettingsError) as error:
+        read({"CODE_INSIGHT_REPOSITORIES": "https://git:CANARY@github.com/a/b"})
+    assert "without a user, password or token" in str(error.value)
+    assert "CANARY" not in str(error.value)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from code_insight import __version__, settings
 from code_insight.settings import Settings, SettingsError
+from code_insight.web.guard import logs
 
 if TYPE_CHECKING:
     from code_insight.catalog import Added, Catalog
+    from code_insight.web.guard.asking import Guard
     from code_insight.web.info import Readiness
+    from code_insight.web.shell import Shell
 
 _log = logging.getLogger("code_insight")
 _GRACE_SECONDS = 8  # for requests in flight at a signal; below the kill_timeout of the fly*.toml files
@@ -34,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    logs.configure(found.log_format)
     match options.command:
         case "serve":
             return _serve(found, options.repositories)
@@ -64,12 +68,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _quiet_libraries() -> None:
-    """Logs are ours alone: one line each, on stderr; no banner, no question to a package index."""
+    """Logs are ours alone; no banner, no question to a package index."""
     os.environ.setdefault("FASTMCP_LOG_ENABLED", "false")
     os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for name in ("mcp", "fastmcp", "httpx2", "uvicorn.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _catalog(found: Settings, also_local: Sequence[Path] = ()) -> Catalog:
@@ -103,6 +104,7 @@ def _catalog(found: Settings, also_local: Sequence[Path] = ()) -> Catalog:
 def _serve(found: Settings, also: Sequence[str]) -> int:
     import uvicorn
 
+    from code_insight.web.guard.connections import ConnectionLimits, protocol
     from code_insight.web.info import Identity, Readiness
     from code_insight.web.shell import Shell
 
@@ -131,13 +133,13 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
 
     identity = Identity(__version__, found.source_tree, _index_format(), _machine(found))
     config = uvicorn.Config(
-        Shell(identity, readiness, load, repositories, failed),
+        _guarded(Shell(identity, readiness, load, repositories, failed), found),
         host=found.host,
         port=found.port,
-        http="h11",
+        http=protocol(ConnectionLimits(found.connections_max, found.receive_seconds_max)),
         ws="none",
         log_config=None,
-        log_level="warning",
+        log_level="error",  # its warnings are what strangers sent
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -153,6 +155,23 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
     logging.shutdown()
     # The interpreter's own end takes half a second to take modules apart, and waits for threads that need not end.
     os._exit(1 if state.get("failed") or not server.started else 0)
+
+
+def _guarded(shell: Shell, found: Settings) -> Guard:
+    from code_insight.web.guard.asking import Guard, GuardLimits
+
+    limits = GuardLimits(
+        body_bytes=found.body_bytes_max,
+        requests_at_once=found.requests_at_once,
+        client_requests_at_once=found.client_requests_at_once,
+        client_requests_per_minute=found.client_requests_per_minute,
+    )
+    observer = None
+    if found.metrics_port:
+        from code_insight.web.guard.metrics import Metrics
+
+        observer = Metrics(found.host, found.metrics_port)
+    return Guard(shell, limits, is_on_fly=bool(found.fly_app_name), observer=observer)
 
 
 def _is_folder(url: str) -> bool:

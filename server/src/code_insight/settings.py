@@ -18,6 +18,10 @@ class SettingsError(Exception):
     """One line for each setting that is wrong."""
 
 
+class SecretError(ValueError):
+    """A value that is wrong, and that may hold a secret: it is not shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How this process runs; the same names, in capitals and with CODE_INSIGHT_ in front, are environment variables."""
@@ -43,6 +47,14 @@ class Settings:
     commits_max: int = 3  # kept per repository
     history_commits_max: int = 20_000  # of the history of one commit
     workers: int = 2  # processes that parse, per job
+    connections_max: int = 256
+    receive_seconds_max: int = 10  # for a request to arrive whole
+    body_bytes_max: int = 1 << 18  # of a request
+    requests_at_once: int = 128  # that are being answered
+    client_requests_at_once: int = 16
+    client_requests_per_minute: int = 600  # and as many at once after a quiet minute; 0 for any number
+    metrics_port: int = 0  # where Prometheus asks; 0 for nowhere
+    log_format: str = "text"  # or "json"
     source_tree: str = ""  # git tree of the source that runs, baked into the image
     fly_app_name: str = ""  # without prefix, set by Fly: FLY_APP_NAME, …
     fly_machine_id: str = ""
@@ -61,6 +73,8 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
         if text := environment.get(variable, "").strip():
             try:
                 values[name] = parse(text)
+            except SecretError as error:
+                problems.append(f"{variable}: {error}")
             except ValueError as error:
                 problems.append(f"{variable}={text[:80]!r}: {error}")
     known = set(map(_variable, _PARSERS))
@@ -82,6 +96,21 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"{' or '.join(names)} is expected")
+        return text
+
+    return parse
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    if any("://" in url and "@" in url for url in text.split()):  # it would stand in /info and in the log
+        raise SecretError("a URL without a user, password or token is expected")
+    return tuple(text.split())
 
 
 def _truth(text: str) -> bool:
@@ -129,7 +158,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "host": str,
     "port": _whole(0, 65_535),
     "data_dir": _path,
-    "repositories": lambda text: tuple(text.split()),
+    "repositories": _urls,
     "clone_hosts": _hosts,
     "clone_private_addresses": _truth,
     "ca_file": _file,
@@ -147,6 +176,14 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "commits_max": _whole(1, 1_000),
     "history_commits_max": _whole(1, 1_000_000),
     "workers": _whole(1, 64),
+    "connections_max": _whole(8, 100_000),
+    "receive_seconds_max": _whole(1, 3_600),
+    "body_bytes_max": _whole(1 << 10, 1 << 22),  # the MCP library reads no more
+    "requests_at_once": _whole(1, 100_000),
+    "client_requests_at_once": _whole(1, 100_000),
+    "client_requests_per_minute": _whole(0, 10_000_000),
+    "metrics_port": _whole(0, 65_535),
+    "log_format": _one_of("text", "json"),
     "source_tree": _oid,
     "fly_app_name": str,
     "fly_machine_id": str,

@@ -1,0 +1,228 @@
+"""The outermost ASGI application: refuses what is too much, names each request, and hides what went wrong inside."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Protocol
+
+from code_insight.web.guard import logs
+from code_insight.web.guard.rates import Rates
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
+
+_HEADER_BYTES_MAX = 16 << 10
+_HEADERS_MAX = 100
+_QUIET = ("/info", "/static/")  # asked so often that each well answered request is worth no line
+# For every answer that says nothing of its own: nothing of it may be run, framed or sniffed.
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLimits:
+    """What each client, and all of them together, may ask for. Requests are those that have arrived whole."""
+
+    body_bytes: int = 256 << 10
+    requests_at_once: int = 128
+    client_requests_at_once: int = 16
+    client_requests_per_minute: int = 600  # and as many at once after a quiet minute; 0 for any number
+
+
+class Observer(Protocol):
+    """Who counts what was answered; `refusal` is the reason why, where the application was not asked."""
+
+    def answered(self, path: str, status: int, seconds: float, refusal: str) -> None: ...
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, reason: str, message: str, retry_seconds: int = 0) -> None:
+        self.status, self.reason, self.message, self.retry_seconds = status, reason, message, retry_seconds
+        super().__init__(message)
+
+
+class Guard:
+    """An ASGI application around another one. On Fly, the platform's proxy says who asks; elsewhere the socket does."""
+
+    def __init__(
+        self, app: App, limits: GuardLimits, *, is_on_fly: bool = False, observer: Observer | None = None
+    ) -> None:
+        self._app, self._limits, self._is_on_fly, self._observer = app, limits, is_on_fly, observer
+        self._rates = Rates(limits.client_requests_per_minute)
+        self._at_once: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = _Request(scope, send, self._client(scope))
+        token = logs.request_id.set(request.id)
+        try:
+            await self._answer(request, receive)
+        finally:
+            self._write_down(request)
+            logs.request_id.reset(token)
+
+    async def _answer(self, request: _Request, receive: Receive) -> None:
+        try:
+            self._check(request)
+            body = await _body(request.scope, receive, self._limits.body_bytes)
+            self._enter(request.client)
+        except _Refused as refused:
+            await request.refuse(refused)
+            return
+        try:
+            await self._app(request.scope, body, request.send)
+        except Exception:
+            _log.exception("A request could not be answered.")
+            if request.status:
+                raise  # an answer that has begun cannot be mended: the connection ends
+            await request.refuse(_Refused(500, "internal", f"Something went wrong here. Request {request.id}."))
+        finally:
+            self._leave(request.client)
+
+    def _client(self, scope: Scope) -> str:
+        """Who asks, as an address; of IPv6 the network, since a household has 2^64 addresses."""
+        address = scope["client"][0] if scope.get("client") else ""
+        if self._is_on_fly:
+            address = next(
+                (value.decode("latin-1") for key, value in scope["headers"] if key == b"fly-client-ip"), address
+            )
+        if ":" not in address:
+            return address[:64]
+        try:
+            return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
+        except ValueError:
+            return address[:64]
+
+    def _check(self, request: _Request) -> None:
+        headers = request.scope["headers"]
+        if len(headers) > _HEADERS_MAX or sum(len(key) + len(value) for key, value in headers) > _HEADER_BYTES_MAX:
+            raise _Refused(431, "headers", "The request's headers are too large.")
+        if seconds := self._rates.wait_seconds(request.client):
+            raise _too_many(
+                "rate", f"{self._limits.client_requests_per_minute} requests a minute are answered", seconds
+            )
+
+    def _enter(self, client: str) -> None:
+        if self._at_once.total() >= self._limits.requests_at_once:
+            raise _Refused(503, "busy", "This server is busy. Try again in 1 second.", 1)
+        if self._at_once[client] >= self._limits.client_requests_at_once:
+            raise _too_many("at once", f"{self._limits.client_requests_at_once} requests at once are answered", 1)
+        self._at_once[client] += 1
+
+    def _leave(self, client: str) -> None:
+        self._at_once[client] -= 1
+        if not self._at_once[client]:
+            del self._at_once[client]
+
+    def _write_down(self, request: _Request) -> None:
+        seconds = time.monotonic() - request.began
+        path = request.scope["path"]
+        if self._observer:
+            self._observer.answered(path, request.status, seconds, request.refusal)
+        if request.status < 400 and path.startswith(_QUIET):
+            return
+        _log.info(
+            "request",
+            extra=logs.fields(
+                method=request.scope["method"][:20],
+                path=path[:200],
+                status=request.status,
+                ms=round(seconds * 1000, 1),
+                bytes=request.sent_bytes,
+                client=request.client,
+                **({"refused": request.refusal} if request.refusal else {}),
+            ),
+        )
+
+
+class _Request:
+    """One request: who asks, and what was answered so far."""
+
+    def __init__(self, scope: Scope, send: Send, client: str) -> None:
+        self.scope, self.client, self._send = scope, client, send
+        self.id = secrets.token_hex(8)
+        self.began = time.monotonic()
+        self.status = 0  # none was sent
+        self.sent_bytes = 0
+        self.refusal = ""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = message.get("headers", [])
+            names = {name.lower() for name, _ in given}
+            added = [header for header in _HEADERS if header[0] not in names]
+            message = {**message, "headers": [*given, *added, (b"x-request-id", self.id.encode())]}
+        else:
+            self.sent_bytes += len(message.get("body", b""))
+        await self._send(message)
+
+    async def refuse(self, refused: _Refused) -> None:
+        self.refusal = refused.reason
+        body, media_type = refused.message.encode() + b"\n", b"text/plain; charset=utf-8"
+        if self.scope["path"] == "/mcp":
+            data = {"retry_after": refused.retry_seconds} if refused.retry_seconds else {}
+            error = {"code": -32603 if refused.status == 500 else -32000, "message": refused.message, "data": data}
+            body, media_type = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode(), b"application/json"
+        headers = [
+            (b"content-type", media_type),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        if refused.retry_seconds:
+            headers.append((b"retry-after", str(refused.retry_seconds).encode()))
+        await self.send({"type": "http.response.start", "status": refused.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def _too_many(reason: str, allowance: str, seconds: float) -> _Refused:
+    wait = max(1, ceil(seconds))
+    unit = "second" if wait == 1 else "seconds"
+    return _Refused(429, reason, f"Too many requests: {allowance} for one client. Try again in {wait} {unit}.", wait)
+
+
+async def _body(scope: Scope, receive: Receive, most_bytes: int) -> Receive:
+    """`receive` for an application that finds the whole body there; raises _Refused when there is too much of it."""
+    headers = dict(scope["headers"])
+    if b"content-length" not in headers and b"transfer-encoding" not in headers:
+        return receive
+    too_large = _Refused(413, "body", f"A request's body may have {most_bytes:,} bytes.")
+    said = headers.get(b"content-length", b"0")
+    if not said.isdigit() or int(said[:20]) > most_bytes:
+        raise too_large
+    parts, size, is_more = [], 0, True
+    while is_more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Refused(408, "left", "The request did not arrive.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        is_more = message.get("more_body", False)
+        if size > most_bytes:
+            raise too_large
+    whole: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
+
+    async def replay() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return replay

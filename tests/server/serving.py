@@ -1,0 +1,95 @@
+"""The program in processes of its own: what the command line prints, and a server at a real port."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PROGRAM = [sys.executable, "-m", "code_insight"]
+
+
+def environment_of(folder: Path, **settings: str) -> dict[str, str]:
+    """The environment of a program whose data is in `folder`/data; settings as in "PORT"."""
+    ours = {f"CODE_INSIGHT_{name}": value for name, value in settings.items() if not name.startswith("FLY_")}
+    fly = {name: value for name, value in settings.items() if name.startswith("FLY_")}
+    return {**os.environ, "CODE_INSIGHT_DATA_DIR": str(folder / "data"), "CODE_INSIGHT_WORKERS": "1", **ours, **fly}
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    environment = environment_of(folder, **settings)
+    return subprocess.run(
+        [*PROGRAM, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+class Server:
+    """`code-insight serve` in a process of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.log = folder / "log.txt"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*PROGRAM, "serve", *arguments],
+                env=environment_of(folder, PORT=str(self.port), **settings),
+                stdout=log,
+                stderr=log,
+            )
+
+    def info(self, query: str = "") -> tuple[int, dict[str, Any]]:
+        """Status and JSON of /info; waits until somebody listens."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/info{query}", timeout=20) as answer:
+                    return answer.status, json.load(answer)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, json.load(error)
+            except OSError:
+                assert time.monotonic() < deadline, self.log.read_text()
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.02)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of a page of a server that listens."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def wait_until_ready(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 30
+        while True:
+            status, body = self.info("?ready")
+            if status == 200:
+                return body
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def end(self, by: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(by)
+        return self.process.wait(20)
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
+    server = Server(folder, *arguments, **settings)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
