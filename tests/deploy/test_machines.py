@@ -66,6 +66,7 @@ def test_an_app_is_observed_with_all_its_machines(service: Service, machines: Ma
                 described("m4", config={"image": "x", "metadata": {"fly_process_group": "fly_app_release_command"}}),
             ],
         ),
+        "/v1/apps/a/ip_assignments": Reply(body={"ips": [{"ip": "192.0.2.1"}, {"ip": "2001:db8::1"}]}),
         "/v1/apps/a/volumes": Reply(
             200,
             [
@@ -76,7 +77,7 @@ def test_an_app_is_observed_with_all_its_machines(service: Service, machines: Ma
     }
     service.answer = lambda asked: pages[asked.path]
     seen = machines.observe("a")
-    assert (seen.app, seen.organization, seen.volumes) == ("a", "personal", 1)
+    assert (seen.app, seen.organization, seen.volumes, seen.addresses) == ("a", "personal", 1, 2)
     assert dict(seen.versions) == {"m1": "01V", "m2": "01V"}
     first = seen.machines[0]
     assert (first.state, first.digest, first.is_cordoned) == ("started", DIGEST, True)
