@@ -2,7 +2,9 @@
 
 The file's lock ends with its process, however that ends. The word is metadata of the app's first machine: who, from
 where, until when. It is read and written under that machine's lease, so that of two operators one comes first; it is
-renewed while the release lasts, so that one who died blocks nobody for long. An app without machines has the file only.
+renewed while the release lasts, so that one who died blocks nobody for long. A word of one who held the same file's
+lock before blocks nobody at all: the file says whose words may have been left behind. An app without machines has the
+file only.
 """
 
 import contextlib
@@ -38,6 +40,8 @@ PATIENCE_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
 LOOKS, LOOK_SECONDS = 5, 0.05
 MOST_BYTES = 4096
+MOST_LEFT = 100
+"""Words of which the file keeps count; by then the oldest have ended by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,10 @@ def held(
     """
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     me = Holder(user=_user(), host=socket.gethostname(), pid=os.getpid(), release=release, since=now)
-    with _local(folder / target / f"{app}.lock", me), _remote(machines, app, me, say, seconds) as lock:
+    with (
+        _local(folder / target / f"{app}.lock", me) as left,
+        _remote(_Word(machines, app, me, left, say, seconds)) as lock,
+    ):
         yield lock
 
 
@@ -143,7 +150,10 @@ def _locked(other: Holder | None, next_step: str) -> Locked:
 
 
 @contextlib.contextmanager
-def _local(path: Path, me: Holder) -> Iterator[None]:
+def _local(path: Path, me: Holder) -> Iterator[set[str]]:
+    """Ids of those who held this lock before and may have left their word on the app: they have all ended. It is empty
+    at the end of the `with` statement when no word is left, ours included; else the file keeps it for the next one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0) as file:
@@ -152,10 +162,30 @@ def _local(path: Path, me: Holder) -> Iterator[None]:
         except BlockingIOError:
             other = read_holder((file.read(MOST_BYTES) or b"").decode("utf-8", "replace"))
             raise _locked(other, "Wait for it to end, or end that process; the lock ends with it.") from None
-        file.truncate(0)
-        file.write(me.written(until=0).encode())
-        yield
-        file.truncate(0)
+        left = _left_behind((file.read(MOST_BYTES) or b"").decode("utf-8", "replace"))
+        said = {**json.loads(me.written(until=0)), "left": sorted(left)[:MOST_LEFT]}
+        _rewrite(file, json.dumps(said))
+        left.add(me.id)
+        try:
+            yield left
+        finally:
+            _rewrite(file, json.dumps({"left": sorted(left)[:MOST_LEFT]}) if left else "")
+
+
+def _left_behind(text: str) -> set[str]:
+    """Of whom the file says that their words may still be there: whoever held its lock last, and those before."""
+    try:
+        said = json.loads(text)
+        return {str(id_) for id_ in [*said.get("left", ()), said.get("id")] if id_}
+    except (ValueError, TypeError, AttributeError):
+        return set()
+
+
+def _rewrite(file: FileIO, text: str) -> None:
+    """A word that is cut off in the middle names nobody; that is as if it were not there."""
+    file.seek(0)
+    file.truncate(0)
+    file.write(text.encode())
 
 
 def _lock(file: FileIO) -> None:
@@ -170,61 +200,100 @@ def _lock(file: FileIO) -> None:
 # Across operators
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What we say on the app's first machine."""
+
+    machines: Machines
+    app: str
+    me: Holder
+    left: set[str]
+    """Whose words are not regarded: they have ended. Those that are known to be gone are taken out."""
+    say: Say
+    seconds: int
+
+    def take(self) -> bool:
+        """Write it; False when the app has no machine. Raises Locked."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while there := _there(self.machines, self.app):
+            try:
+                description = f"release lock: {self.me}"
+                with self.machines.lease(self.app, there[0], seconds=GUARD_SECONDS, description=description):
+                    self._take_over(there[0])
+                    return True
+            except LeaseHeld as held_by:
+                self._refuse_if_held(there[1])
+                if time.monotonic() > until:
+                    raise Locked(held_by.happened, held_by.next_step) from held_by
+                time.sleep(PAUSE_SECONDS)
+        return False
+
+    def _take_over(self, machine: str) -> None:
+        word = self.machines.metadata(self.app, machine).get(KEY, "")
+        self._refuse_if_held(word)
+        if other := read_holder(word):
+            self.say(
+                f"taking over the lock of {other}, who has {'ended' * (other.id in self.left) or 'not renewed it'}"
+            )
+        self._write(machine)
+
+    def _refuse_if_held(self, word: str) -> None:
+        other = read_holder(word)
+        if other and self._is_held(other):
+            until = datetime.fromtimestamp(other.until, UTC).isoformat(timespec="seconds")
+            next_step = f"Wait for it to end. If it has died, its lock ends by itself at {until}, if not renewed."
+            raise _locked(other, next_step)
+
+    def _is_held(self, other: Holder) -> bool:
+        return other.id not in self.left and not other.has_ended
+
+    def _write(self, machine: str) -> None:
+        try:
+            text = self.me.written(until=time.time() + self.seconds)
+            self.machines.set_metadata(self.app, machine, KEY, text)
+        except Ambiguous:
+            found = read_holder(self.machines.metadata(self.app, machine).get(KEY, ""))
+            if found is None or found.id != self.me.id:
+                raise
+
+    def renew(self, lock: Lock, over: threading.Event) -> None:
+        """Again and again, until it is over."""
+        while not over.wait(self.seconds / 3):
+            with contextlib.suppress(DeployError):  # the next time, or the word ends and somebody takes it over
+                self._renew_once(lock)
+
+    def _renew_once(self, lock: Lock) -> None:
+        there = _there(self.machines, self.app)
+        other = read_holder(there[1]) if there else None
+        if other and self._is_held(other):
+            lock.lose(other)
+        elif there:
+            self._write(there[0])
+
+    def give_back(self) -> None:
+        """Take away every word of ours and of those who have ended."""
+        for machine in self.machines.observe(self.app).machines:
+            found = read_holder(str((machine.config.get("metadata") or {}).get(KEY, "")))
+            if found and found.id in self.left:
+                self.machines.delete_metadata(self.app, machine.id, KEY)
+        self.left.clear()
+
+
 @contextlib.contextmanager
-def _remote(machines: Machines, app: str, me: Holder, say: Say, seconds: int) -> Iterator[Lock]:
+def _remote(word: _Word) -> Iterator[Lock]:
     lock, over = Lock(), threading.Event()
-    if not _take(machines, app, me, say, seconds):
-        yield lock
-        return
-    renewing = threading.Thread(target=_renew, args=(machines, app, me, lock, over, seconds), daemon=True)
-    renewing.start()
+    is_said = word.take()
+    renewing = threading.Thread(target=word.renew, args=(lock, over), daemon=True)
+    if is_said:
+        renewing.start()
     try:
         yield lock
     finally:
         over.set()
-        renewing.join()
+        if is_said:
+            renewing.join()
         with contextlib.suppress(DeployError):  # it ends by itself
-            _give_back(machines, app, me)
-
-
-def _take(machines: Machines, app: str, me: Holder, say: Say, seconds: int) -> bool:
-    """Write our word on the app's first machine; False when it has none. Raises Locked."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while there := _there(machines, app):
-        try:
-            with machines.lease(app, there[0], seconds=GUARD_SECONDS, description=f"release lock: {me}"):
-                _take_over(machines, app, there[0], me, say, seconds)
-                return True
-        except LeaseHeld as held_by:
-            _refuse_if_held(there[1], me)
-            if time.monotonic() > until:
-                raise Locked(held_by.happened, held_by.next_step) from held_by
-            time.sleep(PAUSE_SECONDS)
-    return False
-
-
-def _take_over(machines: Machines, app: str, machine: str, me: Holder, say: Say, seconds: int) -> None:
-    word = machines.metadata(app, machine).get(KEY, "")
-    _refuse_if_held(word, me)
-    if other := read_holder(word):
-        say(f"taking over the lock of {other}, who has not renewed it")
-    _write(machines, app, machine, me, seconds)
-
-
-def _refuse_if_held(word: str, me: Holder) -> None:
-    other = read_holder(word)
-    if other and other.id != me.id and not other.has_ended:
-        until = datetime.fromtimestamp(other.until, UTC).isoformat(timespec="seconds")
-        raise _locked(other, f"Wait for it to end. If it has died, its lock ends by itself at {until}, if not renewed.")
-
-
-def _write(machines: Machines, app: str, machine: str, me: Holder, seconds: int) -> None:
-    try:
-        machines.set_metadata(app, machine, KEY, me.written(until=time.time() + seconds))
-    except Ambiguous:
-        found = read_holder(machines.metadata(app, machine).get(KEY, ""))
-        if found is None or found.id != me.id:
-            raise
+            word.give_back()
 
 
 def _there(machines: Machines, app: str) -> tuple[str, str] | None:
@@ -233,25 +302,3 @@ def _there(machines: Machines, app: str) -> tuple[str, str] | None:
         metadata: Mapping[str, Any] = machine.config.get("metadata") or {}
         return machine.id, str(metadata.get(KEY, ""))
     return None
-
-
-def _renew(machines: Machines, app: str, me: Holder, lock: Lock, over: threading.Event, seconds: int) -> None:
-    while not over.wait(seconds / 3):
-        with contextlib.suppress(DeployError):  # the next time, or the word ends and somebody takes it over
-            _renew_once(machines, app, me, lock, seconds)
-
-
-def _renew_once(machines: Machines, app: str, me: Holder, lock: Lock, seconds: int) -> None:
-    there = _there(machines, app)
-    other = read_holder(there[1]) if there else None
-    if other and other.id != me.id and not other.has_ended:
-        lock.lose(other)
-    elif there:
-        _write(machines, app, there[0], me, seconds)
-
-
-def _give_back(machines: Machines, app: str, me: Holder) -> None:
-    for machine in machines.observe(app).machines:
-        found = read_holder(str((machine.config.get("metadata") or {}).get(KEY, "")))
-        if found and found.id == me.id:
-            machines.delete_metadata(app, machine.id, KEY)
