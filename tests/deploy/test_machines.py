@@ -75,10 +75,14 @@ def test_an_app_is_observed_with_all_its_machines(service: Service, machines: Ma
             ],
         ),
     }
+    pages |= {
+        "/v1/apps/a/machines/m1": Reply(200, described("m1", cordoned=True)),
+        "/v1/apps/a/machines/m2": Reply(200, described("m2", instance_id="02V")),
+    }
     service.answer = lambda asked: pages[asked.path]
     seen = machines.observe("a")
     assert (seen.app, seen.organization, seen.volumes, seen.addresses) == ("a", "personal", 1, 2)
-    assert dict(seen.versions) == {"m1": "01V", "m2": "01V"}
+    assert dict(seen.versions) == {"m1": "01V", "m2": "02V"}  # the list lags behind what the machine says of itself
     first = seen.machines[0]
     assert (first.state, first.digest, first.is_cordoned) == ("started", DIGEST, True)
     assert first.last_exit == "e1: exit code 137, out of memory"

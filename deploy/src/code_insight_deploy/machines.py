@@ -175,12 +175,16 @@ class Machines:
         return _understood(answer, lambda said: str(said["organization"]["slug"]))
 
     def _machines(self, app: str) -> tuple[Machine, ...]:
-        """All pages of them; once more while one that was just created is missing."""
+        """All of them; once more while one that was just created is missing.
+
+        The list may lag behind: it is believed for which machines there are, and each is asked for what it is.
+        """
         while True:
-            found = {_machine_path(app, machine.id): machine for machine in self._pages(app)}
+            listed = {_machine_path(app, machine.id): machine for machine in self._pages(app)}
             fresh = [path for path in self._fresh if path.startswith(f"{_app_path(app)}/") and self._is_fresh(path)]
-            if all(path in found for path in fresh):
-                return tuple(found[path] for path in sorted(found) if found[path].state not in GONE)
+            if all(path in listed for path in fresh):
+                ids = sorted(machine.id for machine in listed.values() if machine.state not in GONE)
+                return tuple(machine for machine in (self.machine(app, id_) for id_ in ids) if machine)
             time.sleep(FRESH_PAUSE_SECONDS)
 
     def _pages(self, app: str) -> Iterator[Machine]:
