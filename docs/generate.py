@@ -1,9 +1,13 @@
-"""Writes docs/tools.md from the tools themselves: `make docs`. A test compares the two."""
+"""Writes docs/tools.md from the tools, docs/faults.md from the rows that the tests let happen: `make docs`.
+
+A test compares each page with what it is made of.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -62,5 +66,48 @@ _BOUNDS = {
 }
 
 
+FAULTS = Path(__file__).with_name("faults.md")
+ABOUT_FAULTS = """\
+# What may go wrong in a release, and how it ends
+
+Made by `make docs` of the rows in `tests/deploy/release/faults.py`. `make test` lets every one of them happen, to a
+release of the real image by the real commands against [flysim](flysim.md): an app runs one release, verified; then this
+goes wrong while another is released. The end must be the one in the table, by each engine; then the test asks the
+platform, the registry and the public address itself, and what it finds must be what the release said. An error must say
+the next step. Afterwards, with the fault gone, the same release must be verified.
+
+| end | exit code | what it means |
+|---|---|---|
+| verified | 0 | the new image runs on every machine and answers the public |
+| refused | 10 | nothing was changed anywhere |
+| untouched | 20 | the release stopped; every machine is as it was, and answers as before |
+| rolled back | 30 | the release stopped; what ran before runs again, verified |
+| reported | 31, 40 | neither could be proven from here; what each machine runs is told |
+
+A dash: it ends so before it matters which engine is used."""
+
+
+def faults_page(rows: tuple[Any, ...]) -> str:
+    """The page in Markdown."""
+    parts = [ABOUT_FAULTS]
+    for group in dict.fromkeys(row.group for row in rows):
+        lines = [_fault(row) for row in rows if row.group == group]
+        parts += [f"## {group}", "\n".join(["| what goes wrong | `machines` | `flyctl` |", "|---|---|---|", *lines])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _fault(row: Any) -> str:
+    return f"| {row.wrong} | {row.ends['machines']} | {row.ends.get('flyctl', '–')} |"
+
+
+def rows() -> tuple[Any, ...]:
+    """What may go wrong, as the tests have it."""
+    sys.path.insert(0, str(PAGE.parents[1]))
+    from tests.deploy.release.faults import ROWS
+
+    return ROWS
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(asyncio.run(definitions())), "utf-8")
+    FAULTS.write_text(faults_page(rows()), "utf-8")

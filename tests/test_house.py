@@ -14,6 +14,8 @@ from types import ModuleType
 import pytest
 from code_insight.settings import Settings
 
+from tests.deploy.release.faults import ROWS
+
 TOP = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*(TOP / "server/src").rglob("*.py"), *(TOP / "deploy/src").rglob("*.py")])
 PROOFS = {
@@ -81,6 +83,12 @@ async def test_the_page_of_tools_is_what_the_tools_say() -> None:
     generate = _load(TOP / "docs/generate.py")
     written = (TOP / "docs/tools.md").read_text("utf-8")
     assert written == generate.page(await generate.definitions()), "run `make docs`"
+
+
+def test_the_page_of_faults_is_what_the_tests_let_happen() -> None:
+    generate = _load(TOP / "docs/generate.py")
+    written = (TOP / "docs/faults.md").read_text("utf-8")
+    assert written == generate.faults_page(ROWS), "run `make docs`"
 
 
 def _load(path: Path) -> ModuleType:

@@ -77,9 +77,12 @@ class NoWayBack(Refused):
 
 
 class PlatformFailed(DeployError):
-    """An API of the platform answered with an error, or not at all, and reading again did not settle it."""
+    """An API of the platform answered with an error, or not at all, and reading again did not settle it.
 
-    exit_code = INCONCLUSIVE
+    The exit code is of one that comes before any change; after one, `release` says what has become of the app instead.
+    """
+
+    exit_code = NOT_BUILT
 
 
 class Ambiguous(PlatformFailed):

@@ -141,6 +141,12 @@ def _built(image: Image, reference: str, source: SourceTree) -> BuiltImage:
     )
 
 
+def exposed_ports(client: docker.DockerClient, image: BuiltImage) -> tuple[int, ...]:
+    """The ports that the image says it listens on."""
+    ports = client.images.get(image.image_id).attrs["Config"].get("ExposedPorts") or {}
+    return tuple(sorted(int(port.partition("/")[0]) for port in ports))
+
+
 def _version(context: bytes) -> str:
     """The server's version, as the tree itself has it."""
     with tarfile.open(fileobj=io.BytesIO(context)) as files:

@@ -92,6 +92,13 @@ def exists(target: Target, repository: str, digest: str) -> bool:
         return registry.manifest(repository, digest) is not None
 
 
+def tree_of(target: Target, repository: str, digest: str) -> str | None:
+    """The tree that the image of that digest says it is of, "" when it does not; None when the registry has none."""
+    with Registry(target) as registry:
+        found = registry.image(repository, digest)
+    return found.tree if found else None
+
+
 def inspect(target: Target, published: PublishedImage) -> Json:
     """The manifest of a published image. Raises PushFailed when the registry does not have it any more."""
     with Registry(target) as registry:

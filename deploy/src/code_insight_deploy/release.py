@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from code_insight_deploy import images, locks, planning, probing, registry, source, verifying
+from code_insight_deploy import apps, images, locks, planning, probing, registry, source, verifying
 from code_insight_deploy.apps import App
 from code_insight_deploy.engines import Engine
 from code_insight_deploy.engines.flyctl import FlyctlEngine, can_apply
@@ -25,13 +25,16 @@ from code_insight_deploy.errors import (
     DeployError,
     FailedAndRolledBack,
     Inconclusive,
+    LedgerBroken,
     NotRestored,
+    NotVerified,
     NoWayBack,
     PlanOvertaken,
+    PlatformFailed,
     Refused,
     Untouched,
 )
-from code_insight_deploy.ledger import Ledger
+from code_insight_deploy.ledger import PROVEN, Ledger
 from code_insight_deploy.machines import Machines
 from code_insight_deploy.probing import Identity
 from code_insight_deploy.proofs import (
@@ -151,6 +154,7 @@ def release(run: Run, state: Path) -> Outcome:
     with run.locked(state):
         with run.step("look"):
             observed = run.machines.observe(order.app.name)
+            _refuse_other_organization(order, observed)
             before = probing.who_answers(run.url) if observed.machines else None
             way_back = find_way_back(run, observed, before)
             run.tell(_seen(observed, before))
@@ -168,7 +172,7 @@ def release(run: Run, state: Path) -> Outcome:
 def rollback(run: Run, state: Path, to: str = "") -> RolledBack:
     """Bring back a release that was verified: the one named `to`, else the last one that is not what runs now.
 
-    Raises Refused when there is none or its image is gone, NotVerified and Inconclusive as `release` does.
+    Raises Refused when there is none or its image is gone, NotRestored and Inconclusive as `release` does.
     """
     probing.warm_up()
     with run.locked(state):
@@ -178,7 +182,12 @@ def rollback(run: Run, state: Path, to: str = "") -> RolledBack:
         because = f"rollback to {planning.short(snapshot.digest)} was asked for"
         run.note("begun", tree=snapshot.tree, commit="", dirty=False, who=_who(), engine=run.order.engine)
         with _failure_is_noted(run), run.step("roll back"):
-            return return_to(run, snapshot, because)
+            try:
+                return return_to(run, snapshot, because)
+            except Inconclusive:
+                raise
+            except (DeployError, KeyboardInterrupt) as error:
+                raise _not_restored(run, {snapshot.digest: "what was asked for"}, because, error) from error
 
 
 def choose(run: Run, observed: Observed, to: str) -> Snapshot:
@@ -196,20 +205,33 @@ def choose(run: Run, observed: Observed, to: str) -> Snapshot:
             snapshot.digest.partition(":")[2],
         )
         if any(name.startswith(to) for name in names) if to else {snapshot.digest} != runs:
-            _refuse_if_gone(run, snapshot)
-            return snapshot
+            return _still_there(run, snapshot)
     raise Refused(
         f"the ledger has no verified release {to or 'other than the one that runs'} of {run.order.app.name}",
         "`history` lists what there is.",
     )
 
 
-def _refuse_if_gone(run: Run, snapshot: Snapshot) -> None:
+def _still_there(run: Run, snapshot: Snapshot) -> Snapshot:
+    """The snapshot, whose image the registry has; with the tree that the image itself says it is of. Raises NoWayBack
+    otherwise.
+    """
     name, _, digest = snapshot.reference.partition("@")
-    if not registry.exists(run.target, name.partition("/")[2], digest):
+    tree = registry.tree_of(run.target, name.partition("/")[2], digest)
+    if tree is None:
         raise NoWayBack(
             f"the registry has no {snapshot.reference} any more",
-            "Check its commit out and release that: the same tree gives the same image.",
+            "Check its commit out and `push` that: the same tree gives the same image. Or pass --accept-no-way-back.",
+        )
+    return dataclasses.replace(snapshot, tree=tree or snapshot.tree)
+
+
+def _refuse_other_organization(order: Order, observed: Observed) -> None:
+    """An app that is there already is where it is: --org says where new ones are made."""
+    if observed.exists and order.organization not in {"", observed.organization}:
+        raise Refused(
+            f"the app {observed.app} is in the organization {observed.organization}, and --org is {order.organization}",
+            f"Pass --org {observed.organization} if that app is meant, else choose another name for yours.",
         )
 
 
@@ -219,6 +241,7 @@ def published(run: Run, tree: SourceTree) -> PublishedImage:
     with images.engine() as engine:
         with run.step("build"):
             built = images.build(engine, order.folder, tree, order.base, run.tell)
+            apps.check_port(order.app, images.exposed_ports(engine, built))
         if image := find_published(run, tree, built):
             run.tell(f"published before: {image.reference}")
             return image
@@ -279,27 +302,44 @@ def organization(run: Run) -> str:
 def find_way_back(run: Run, observed: Observed, before: Identity | None) -> Snapshot | None:
     """What a failure will return to, known to be there before anything is changed.
 
-    After a release that did not end, what that one would have returned to. Raises NoWayBack, unless it is accepted.
+    After a release that was never verified, what that one would have returned to; when the machines run different
+    images, the last release that was verified. Raises NoWayBack, unless it is accepted.
     """
     try:
-        snapshot = _interrupted(run) or planning.snapshot(observed, before.tree if before else "", _toml(run, observed))
-        if snapshot.reference:
-            _refuse_if_gone(run, snapshot)
+        snapshot = _before_the_unproven(run) or _what_runs(run, observed, before)
+        return _still_there(run, snapshot) if snapshot.reference else snapshot
     except NoWayBack as error:
         if not run.order.accept_no_way_back:
             raise
         run.tell(f"no way back: {error.happened}")
         return None
-    return snapshot
 
 
-def _interrupted(run: Run) -> Snapshot | None:
-    """The way back of a release that began and did not end."""
-    unfinished = run.ledger.unfinished()
-    if unfinished:
-        run.tell(f"release {unfinished[-1].release} began at {unfinished[0].at} and did not end; this one takes it up")
-    planned = [entry.data["way_back"] for entry in unfinished if entry.kind == "planned" and entry.data["way_back"]]
-    return planning.kept(planned[-1]) if planned else None
+def _what_runs(run: Run, observed: Observed, before: Identity | None) -> Snapshot:
+    try:
+        return planning.snapshot(observed, before.tree if before else "", _toml(run, observed))
+    except NoWayBack as error:
+        verified = run.ledger.last_verified()
+        if verified is None:
+            raise
+        run.tell(f"{error.happened}; a failure will return to release {verified.release}, which was verified last")
+        return planning.kept(verified.data)
+
+
+def _before_the_unproven(run: Run) -> Snapshot | None:
+    """What ran before the first release, since one was verified, that may have changed machines: it was killed, or it
+    could not be verified, nor undone. What the ones after it saw was its doing.
+    """
+    entries = run.ledger.entries()
+    since = entries[max((entry.number for entry in entries if entry.kind in PROVEN), default=0) :]
+    unchanged = {entry.release for entry in since if entry.kind == "failed" and entry.data.get("changed") is False}
+    for entry in since:
+        if entry.kind == "planned" and entry.release not in unchanged and entry.data["way_back"]:
+            run.tell(
+                f"release {entry.release} of {entry.at} was never verified; a failure returns to what ran before it"
+            )
+            return planning.kept(entry.data["way_back"])
+    return None
 
 
 def _toml(run: Run, observed: Observed) -> str:
@@ -320,10 +360,10 @@ def apply(run: Run, plan: Plan, before: Identity | None) -> Verified:
             run.note("applied", versions=dict(applied.versions), platform_release=applied.release)
         with run.step("verify"):
             return keep(run, plan, _verify(run, applied, before))
-    except Inconclusive:
-        raise
+    except Inconclusive as error:
+        raise Inconclusive(f"{error.happened}\n{table(run, _names(plan))}", error.next_step) from error
     except (DeployError, KeyboardInterrupt) as error:
-        raise go_back(run, plan, error) from error
+        raise go_back(run, plan, before, error) from error
 
 
 def confirm(run: Run, plan: Plan) -> Verified:
@@ -332,7 +372,13 @@ def confirm(run: Run, plan: Plan) -> Verified:
         before = probing.who_answers(run.url)
         patience = dataclasses.replace(run.order.patience, window_seconds=0.0)
         expected = Expected(plan.app, plan.reference, plan.tree, plan.observed.versions)
-        return keep(run, plan, verifying.verify(run.target, run.machines, expected, patience, before, run.tell))
+        try:
+            return keep(run, plan, verifying.verify(run.target, run.machines, expected, patience, before, run.tell))
+        except NotVerified as error:
+            raise NotRestored(
+                f"{error.happened}\n{table(run, _names(plan))}",
+                "The machines were given this image before, and are not well with it: `rollback`, or release another.",
+            ) from error
 
 
 def engine_for(run: Run, plan: Plan) -> Engine:
@@ -341,7 +387,7 @@ def engine_for(run: Run, plan: Plan) -> Engine:
     creates = not plan.observed.exists
     slug = organization(run) if creates else plan.observed.organization
     if run.order.engine == "flyctl" and can_apply(plan):
-        return FlyctlEngine(run.target, run.machines, slug)
+        return FlyctlEngine(run.target, run.machines, slug, run.order.patience.settle_seconds)
     return MachinesEngine(run.machines, slug, app.region, run.order.patience.settle_seconds)
 
 
@@ -353,7 +399,10 @@ def _verify(run: Run, applied: Applied, before: Identity | None) -> Verified:
 
 def keep(run: Run, plan: Plan, verified: Verified) -> Verified:
     """In the ledger, with all that is needed to come back to it."""
-    now = run.machines.observe(plan.app)
+    try:
+        now = run.machines.observe(plan.app)
+    except PlatformFailed as error:
+        raise Inconclusive(f"all was verified, and then {error.happened}", "Release again: it will be kept.") from error
     snapshot = Snapshot(
         plan.reference, plan.tree, {machine.id: dict(machine.config) for machine in now.machines}, plan.toml
     )
@@ -362,28 +411,59 @@ def keep(run: Run, plan: Plan, verified: Verified) -> Verified:
     return verified
 
 
-def go_back(run: Run, plan: Plan, failure: BaseException) -> DeployError:
+def go_back(run: Run, plan: Plan, before: Identity | None, failure: BaseException) -> DeployError:
     """The error with which the release ends after `failure`: what ran before runs again, or what runs instead."""
-    because = failure.happened if isinstance(failure, DeployError) else "it was interrupted"
+    because, next_step = _told(failure)
     with run.step("roll back"):
         run.tell(because)
-        observed = run.machines.observe(plan.app)
-        if observed.versions == plan.observed.versions:
-            run.note("failed", because=because, changed=False)
-            return Untouched(because, f"{plan.app} is as it was: no machine has changed.")
         try:
+            observed = run.machines.observe(plan.app)
+            if observed.versions == plan.observed.versions:
+                _verify_unchanged(run, plan, before)
+                _note_if_possible(run, "failed", because=because, changed=False)
+                return Untouched(because, f"{next_step} {plan.app} is as it was: no machine has changed.".strip())
             _refuse_to_overwrite(plan, observed)
             rolled_back = return_to(run, plan.way_back, because)
         except (DeployError, KeyboardInterrupt) as error:
-            why = error.happened if isinstance(error, DeployError) else "it was interrupted"
-            run.note("failed", because=because, changed=True, restored=False, why=why)
-            return NotRestored(
-                f"{because}\nThe way back failed too: {why}\n{table(run, plan)}",
-                f"Look at `status`. `rollback` tries again; {run.url} may serve any of these meanwhile.",
-            )
+            return _not_restored(run, _names(plan), because, error)
     return FailedAndRolledBack(
         f"{because}\n{_restored(plan, rolled_back)}", "Nothing is left to clean up. Mend the cause, then release again."
     )
+
+
+def _verify_unchanged(run: Run, plan: Plan, before: Identity | None) -> None:
+    """A machine that the platform took back has its old version, and may not be well all the same. When nobody answered
+    before, there is nothing to compare with.
+    """
+    if before and plan.way_back:
+        expected = Expected(plan.app, plan.way_back.reference, plan.way_back.tree, plan.observed.versions)
+        patience = dataclasses.replace(run.order.patience, window_seconds=0.0)
+        verifying.verify(run.target, run.machines, expected, patience, before, run.tell)
+
+
+def _not_restored(run: Run, names: Mapping[str, str], because: str, failure: BaseException) -> NotRestored:
+    """What runs now, machine by machine, after the way back has failed too."""
+    why, _ = _told(failure)
+    _note_if_possible(run, "failed", because=because, changed=True, restored=False, why=why)
+    return NotRestored(
+        f"{because}\nThe way back failed too: {why}\n{table(run, names)}",
+        f"Look at `status`. `rollback` tries again; {run.url} may serve any of these meanwhile.",
+    )
+
+
+def _told(failure: BaseException) -> tuple[str, str]:
+    """What happened, and the next step."""
+    if isinstance(failure, DeployError):
+        return failure.happened, failure.next_step
+    return "it was interrupted", ""
+
+
+def _note_if_possible(run: Run, kind: str, **data: Any) -> None:
+    """A ledger that cannot be written any more keeps nobody from going back, nor from saying what runs."""
+    try:
+        run.note(kind, **data)
+    except LedgerBroken as error:
+        run.tell(error.happened)
 
 
 def _refuse_to_overwrite(plan: Plan, observed: Observed) -> None:
@@ -409,7 +489,8 @@ def return_to(run: Run, snapshot: Snapshot | None, because: str) -> RolledBack:
     except DeployError as error:
         run.tell(f"{error.happened}\nonce more, through the Machines API alone")
         back = planning.plan_back(snapshot, run.machines.observe(app))
-        engine = MachinesEngine(run.machines, back.observed.organization, run.order.app.region)
+        patience = run.order.patience.settle_seconds
+        engine = MachinesEngine(run.machines, back.observed.organization, run.order.app.region, patience)
         applied = engine.apply(back, run.journal, run.tell)
     if not snapshot.configs:
         if left := run.machines.observe(app).machines:
@@ -421,23 +502,22 @@ def return_to(run: Run, snapshot: Snapshot | None, because: str) -> RolledBack:
     return RolledBack(to=verified, because=because)
 
 
-def table(run: Run, plan: Plan) -> str:
-    """What each machine runs now, as well as it can be told."""
+def table(run: Run, names: Mapping[str, str]) -> str:
+    """What each machine runs now, as well as it can be told; `names` are for digests."""
     try:
-        seen = run.machines.observe(plan.app)
+        seen = run.machines.observe(run.order.app.name)
     except DeployError as error:
         return f"What runs now cannot be told: {error.happened}"
     lines = [
-        f"  {m.id}  {m.state}  version {m.version}  {planning.short(m.digest)}  {_which(m.digest, plan)}"
+        f"  {m.id}  {m.state}  version {m.version}  {planning.short(m.digest)}  {names.get(m.digest, 'another image')}"
         for m in seen.machines
     ]
-    return "\n".join(["Now:", *lines, *([] if lines else ["  no machine"])])
+    return "\n".join(["Now:", *(lines or ["  no machine"])])
 
 
-def _which(digest: str, plan: Plan) -> str:
-    if digest == plan.digest:
-        return "the new image"
-    return "the image before" if plan.way_back and digest == plan.way_back.digest else "another image"
+def _names(plan: Plan) -> dict[str, str]:
+    before = {plan.way_back.digest: "the image before"} if plan.way_back else {}
+    return {**before, plan.digest: "the new image"}
 
 
 @contextlib.contextmanager

@@ -185,20 +185,20 @@ def _healthy(run: _Run) -> str:
         seen = run.machines.observe(run.expected.app)
         _compare(run, seen)
         _none_ended(run, seen)
-        failing = [
-            f"{m.id}: {c.name} {c.status} {c.output[:120]}"
-            for m in seen.machines
-            for c in m.checks
-            if c.status != "passing"
-        ]
-        if failing:
-            raise NotYet("; ".join(failing))
+        if failing := _failing(seen):
+            raise NotYet(failing)
         passing = [check for machine in seen.machines for check in machine.checks]
         if not passing:
             raise Mismatch("no machine has a health check: its passing would prove nothing")
         return f"{len(passing)} checks pass"
 
     return run.until(look)
+
+
+def _failing(seen: Observed) -> str:
+    """The checks that do not pass, "" for none."""
+    checks = ((m.id, c) for m in seen.machines for c in m.checks)
+    return "; ".join(f"{id_}: {c.name} {c.status} {c.output[:120]}" for id_, c in checks if c.status != "passing")
 
 
 def _none_ended(run: _Run, seen: Observed) -> None:
@@ -250,18 +250,19 @@ def _serves_a_client(run: _Run) -> str:
 
 
 def _stayed_so(run: _Run) -> str:
-    """Asked again and again, the same processes answer; then the platform is asked once more. No second chance here."""
+    """Asked again and again, the same processes answer, and the platform finds them well. No second chance here."""
     ends, samples = time.monotonic() + run.patience.window_seconds, 0
     while True:
         try:
             _as_expected(run, run.probe.identity())
         except NotYet as error:
             raise Mismatch(str(error)) from error
+        seen = run.machines.observe(run.expected.app)
+        _compare(run, seen)
+        _none_ended(run, seen)
+        if failing := _failing(seen):
+            raise Mismatch(f"a check passes and fails by turns: {failing}")
         samples += 1
         if time.monotonic() >= ends:
-            break
+            return f"{samples} samples, no restart, no other version, all checks pass"
         time.sleep(min(SAMPLE_EVERY_SECONDS, max(0.0, ends - time.monotonic())))
-    seen = run.machines.observe(run.expected.app)
-    _compare(run, seen)
-    _none_ended(run, seen)
-    return f"{samples} samples, no restart, no other version"

@@ -11,7 +11,7 @@ from code_insight_deploy.flysim import NoSim, Sim
 from code_insight_deploy.proofs import BuiltImage
 
 from tests.deploy.places import Repository
-from tests.deploy.release.places import DOCKERFILE, TOML, Operator
+from tests.deploy.release.places import COLOURS, DOCKERFILE, TOML, Operator
 from tests.places import cannot_run
 
 
@@ -33,6 +33,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     made.write("server/pyproject.toml", '[project]\nname = "server"\nversion = "1.2.3"\n')
     made.write("fly.toml", TOML)
     made.commit("first")
+    for colour in COLOURS:
+        made.git("checkout", "--quiet", "-b", colour, "main")
+        made.write("colour.txt", colour)
+        made.commit(colour)
+    made.git("checkout", "--quiet", "main")
     return made
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 from code_insight_deploy import apps, release, targets
+from code_insight_deploy.errors import DeployError
 from code_insight_deploy.flysim import Call, Sim
 from code_insight_deploy.release import Order, Outcome, Run
 from code_insight_deploy.targets import Target
@@ -51,6 +52,8 @@ kill_timeout = 10
   size = "shared-cpu-1x"
   memory = "512mb"
 """
+COLOURS = ("red", "blue")
+"""Branches of the clone that all operators copy, each with a tree of its own."""
 PATIENCE = Patience(settle_seconds=20.0, window_seconds=1.0)
 
 
@@ -83,6 +86,8 @@ class Operator:
     engine: str = "machines"
     told: Told = field(default_factory=Told)
     order: dict[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+    """The app's file; fly.toml of the clone when there is no other."""
 
     def commit(self, text: str) -> str:
         """The clone has another commit, whose tree says `text`."""
@@ -106,7 +111,7 @@ class Operator:
     @contextlib.contextmanager
     def run(self) -> Iterator[Run]:
         """One command's dealings with the app."""
-        app = dataclasses.replace(apps.read_app(self.repository.folder / "fly.toml"), name=self.app)
+        app = dataclasses.replace(apps.read_app(self.file or self.repository.folder / "fly.toml"), name=self.app)
         asked = {"organization": "personal", "engine": self.engine, "patience": PATIENCE, **self.order}
         order = Order(folder=self.repository.folder, app=app, base=self.base, **asked)
         with release.opened(order, self.target, self.state, self.told) as run:
@@ -115,6 +120,13 @@ class Operator:
     def release(self) -> Outcome:
         with self.run() as run:
             return release.release(run, self.state)
+
+    def attempt(self) -> Outcome | DeployError:
+        """How a release ended, well or not."""
+        try:
+            return self.release()
+        except DeployError as error:
+            return error
 
     def close(self) -> None:
         """The app is gone, machines included."""

@@ -25,7 +25,6 @@ from code_insight_deploy.machines import Machines
 from code_insight_deploy.proofs import Applied, Plan, Verb
 from code_insight_deploy.targets import Target
 
-WAIT = "5m"
 DEPLOY_SECONDS = 1800.0
 COMMAND_SECONDS = 120.0
 LAST_LINES = 15
@@ -39,6 +38,8 @@ class FlyctlEngine:
     target: Target
     machines: Machines
     organization: str
+    healthy_seconds: float = 300.0
+    """For which flyctl waits for each step of each machine."""
     name: str = "flyctl"
 
     def apply(self, plan: Plan, journal: Journal, say: Say) -> Applied:
@@ -53,7 +54,9 @@ class FlyctlEngine:
             if verbs - {Verb.CREATE_APP, Verb.DESTROY_MACHINE}:
                 file = flyctl.home / "fly.toml"
                 file.write_text(plan.toml, encoding="utf-8")
-                said = flyctl.run(journal, deploy_command(plan.app, plan.reference, file), DEPLOY_SECONDS)
+                said = flyctl.run(
+                    journal, deploy_command(plan.app, plan.reference, file, self.healthy_seconds), DEPLOY_SECONDS
+                )
                 return applied(plan, self.machines.observe(plan.app).versions, _release(said))
         return applied(plan, self.machines.observe(plan.app).versions)
 
@@ -68,9 +71,9 @@ def can_apply(plan: Plan) -> bool:
     return bool(plan.toml) or verbs <= {Verb.CREATE_APP, Verb.DESTROY_MACHINE}
 
 
-def deploy_command(app: str, reference: str, file: Path) -> list[str]:
+def deploy_command(app: str, reference: str, file: Path, wait_seconds: float) -> list[str]:
     """To be run by flyctl; the image by digest, never built or pushed by flyctl, one machine at first."""
-    options = ["--image", reference, "--remote-only", "--yes", "--ha=false", "--wait-timeout", WAIT]
+    options = ["--image", reference, "--remote-only", "--yes", "--ha=false", "--wait-timeout", f"{wait_seconds:.0f}s"]
     return ["deploy", "--app", app, "--config", str(file), *options]
 
 

@@ -3,6 +3,7 @@
 An answer that is lost is not asked for again: the machine is read, and what it runs tells whether the change was made.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -159,9 +160,10 @@ class _Change:
             if failing:
                 raise _NotYet(", ".join(failing))
 
+        until = time.monotonic() + seconds
         try:
             api.wait(app, machine.id, version=machine.version, state="started", seconds=seconds)
-            patiently(look, (_NotYet,), seconds)
+            patiently(look, (_NotYet,), max(1.0, until - time.monotonic()))
         except _NotYet as error:
             now = api.machine(app, machine.id)
             state = f"{now.state}, {now.last_exit or 'no exit'}" if now else "gone"

@@ -73,8 +73,9 @@ class Checks:
             if now < self._due.get(key, 0):
                 continue
             interval = min(seconds_of(check.said.get("interval"), MOST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
-            passing = machine.checks.get(check.name, {}).get("status") == "passing"
-            self._due[key] = now + (interval if passing else min(interval, EAGER_SECONDS))
+            waited_for = machine.checks.get(check.name, {}).get("status") != "passing"
+            is_eager = waited_for and "check_flaps" not in machine.troubles
+            self._due[key] = now + (min(interval, EAGER_SECONDS) if is_eager else interval)
             task = asyncio.create_task(self._run(machine, machine.version, check, seen, changed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
