@@ -242,7 +242,7 @@ def test_a_wait_that_is_not_rewarded_ends_with_408(fly: Fly, machine: Json) -> N
     assert time.monotonic() - began >= 1
     assert fly.ask("GET", f"{path}?state=started&timeout=61").status_code == 400
     assert fly.ask("GET", f"{path}?state=happy&timeout=1").status_code == 400
-    assert fly.ask("GET", f"{path}?state=stopped&timeout=1").status_code == 400
+    assert fly.ask("GET", f"{path}?state=stopped&timeout=1").status_code == 408
 
 
 def test_machines_are_listed_by_state_and_metadata(fly: Fly, machine: Json) -> None:

@@ -90,16 +90,16 @@ def test_releases_are_rows_that_both_neighbours_write_and_read(fly: Fly) -> None
     change = {"releaseId": made["id"], "status": "complete"}
     assert ask(fly, UPDATE, input=change)["data"]["updateRelease"]["release"]["status"] == "complete"
     asked = {"app_name": fly.app, "build_id": "b", "definition": {}, "image": "i2", "strategy": "ROLLING"}
-    second = rest(fly, "POST", "/releases", asked)
+    second = rest(fly, "POST", "/releases", asked)["release"]
     assert (second["version"], second["status"], second["in_progress"]) == (2, "pending", True)
     assert rest(fly, "PATCH", f"/releases/{second['id']}", {"status": "running"})["status"] == "running"
-    listed = rest(fly, "GET", f"/apps/{fly.app}/releases?limit=5")
+    listed = rest(fly, "GET", f"/apps/{fly.app}/releases?limit=5")["releases"]
     assert [(row["version"], row["status"], row["stable"]) for row in listed] == [
         (2, "running", False),
         (1, "complete", True),
     ]
     assert rest(fly, "GET", f"/apps/{fly.app}/releases/current")["image_ref"] == "i2"
-    assert rest(fly, "GET", "/releases/all_current")[fly.app]["version"] == 2
+    assert rest(fly, "GET", "/releases/all_current")[fly.app] == second["created_at"]
     query = """query ($n: String!) { app(name: $n) { currentReleaseUnprocessed { version configDefinition }
       releases: releasesUnprocessed(first: 1) { nodes { imageRef } } } }"""
     current = ask(fly, query, n=fly.app)["data"]["app"]
@@ -109,9 +109,10 @@ def test_releases_are_rows_that_both_neighbours_write_and_read(fly: Fly) -> None
 
 
 def test_a_build_and_the_organization_are_told_as_flyctl_asks_for_them(fly: Fly) -> None:
-    assert rest(fly, "GET", "/organizations/personal")["slug"] == "personal"
+    assert rest(fly, "GET", "/organizations/personal")["organization"]["slug"] == "personal"
     build = rest(fly, "POST", "/builds", {"app_name": fly.app})
-    assert rest(fly, "POST", "/builds/finish", {"build_id": build["id"], "status": "completed"})["id"] == build["id"]
+    finished = {"build_id": build["id"], "app_name": fly.app, "status": "completed"}
+    assert rest(fly, "POST", "/builds/finish", finished)["id"] == build["id"]
     assert rest(fly, "GET", f"/apps/{fly.app}/logs")["data"] == []
 
 

@@ -54,6 +54,7 @@ class Api:
         """Each endpoint under the name by which faults and the log of calls know it."""
         table: list[tuple[str, str, str, Handler]] = [
             ("POST", "/graphql", "graphql", self.answer_graphql),
+            ("GET", "/api/v1/organizations", "uiex_organizations", self.list_organizations),
             ("GET", "/api/v1/organizations/{slug}", "uiex_organization", self.get_organization),
             ("POST", "/api/v1/builds", "uiex_create_build", self.create_build),
             ("POST", "/api/v1/builds/finish", "uiex_finish_build", self.finish_build),
@@ -120,7 +121,7 @@ class Api:
             "organizations": field(lambda **_: _page([self._organization(token, {"slug": token.organization})])),
             "personalOrganization": field(lambda: self._organization(token, {"slug": "personal"})),
             "viewer": {"id": token.name, "email": f"{token.name}@tokens.fly.io", "name": token.name},
-            "latestImageDetails": field(lambda **_: None),
+            "latestImageDetails": field(_latest_image),
             "canPerformBluegreenDeployment": field(lambda **given: bool(self._allowed(token, given["name"]))),
             "createApp": field(lambda **given: self._create_app(token, given["input"])),
             "createRelease": field(lambda **given: self._create_release(token, given["input"])),
@@ -248,19 +249,21 @@ class Api:
     # -- /api/v1 -----------------------------------------------------------------------------------------------------
 
     async def get_organization(self, request: Request) -> Response:
+        found = self._organization(self._token(request), {"slug": request.path_params["slug"]})
+        return JSONResponse({"organization": _rest_organization(found)})
+
+    async def list_organizations(self, request: Request) -> Response:
         token = self._token(request)
-        organization = self._organization(token, {"slug": request.path_params["slug"]})
-        names = ("id", "slug", "name", "type")
-        said = {name: organization[name] for name in names} | {"internal_numeric_id": organization["number"]}
-        return JSONResponse({**said, "organization": said})
+        found = self._organization(token, {"slug": token.organization})
+        return JSONResponse({"organizations": [_rest_organization(found)]})
 
     async def create_build(self, request: Request) -> Response:
-        app = self._named_app(request, await body_of(request))
-        return JSONResponse({"id": f"bld_{ulid().lower()}", "status": "started", "app_name": app.name}, status_code=201)
+        self._named_app(request, await body_of(request))
+        return JSONResponse({"id": self._world.next_number(), "status": "started", "wallclock_time_ms": 0})
 
     async def finish_build(self, request: Request) -> Response:
         asked = await body_of(request)
-        self._token(request)
+        self._named_app(request, asked)
         return JSONResponse({"id": asked.get("build_id"), "status": asked.get("status"), "wallclock_time_ms": 0})
 
     async def create_release(self, request: Request) -> Response:
@@ -269,7 +272,7 @@ class Api:
         strategy = str(asked.get("strategy") or "ROLLING")
         release = releases.create(app, self._token(request), str(asked.get("image")), asked.get("definition"), strategy)
         self._changed()
-        return JSONResponse(releases.shown(release), status_code=201)
+        return JSONResponse({"release": releases.shown(release)}, status_code=201)
 
     async def update_release(self, request: Request) -> Response:
         asked, token = await body_of(request), self._token(request)
@@ -283,7 +286,7 @@ class Api:
         app = app_of(self._world, request)
         limit = request.query_params.get("limit", str(DEFAULT_RELEASES))
         listed = app.releases[: int(limit) if limit.isdigit() else DEFAULT_RELEASES]
-        return JSONResponse([releases.shown(release) for release in listed])
+        return JSONResponse({"releases": [releases.shown(release) for release in listed]})
 
     async def get_current_release(self, request: Request) -> Response:
         app = app_of(self._world, request)
@@ -295,7 +298,7 @@ class Api:
         token = self._token(request)
         allow(token, changes=False)
         apps = [app for app in self._world.apps.values() if app.organization == token.organization and app.releases]
-        return JSONResponse({app.name: releases.shown(app.releases[0]) for app in apps})
+        return JSONResponse({app.name: app.releases[0]["created_at"] for app in apps})
 
     async def get_logs(self, request: Request) -> Response:
         app_of(self._world, request)
@@ -352,10 +355,30 @@ def _shown_release(release: Json) -> Json:
         "imageRef": said["image_ref"],
         "createdAt": said["created_at"],
         "deploymentStrategy": said["strategy"],
+        "user": {"id": release["user"], "email": said["user"], "name": release["user"]},
         "description": release["description"],
         "reason": release["reason"],
         "configDefinition": release["definition"],
     }
+
+
+def _rest_organization(organization: Json) -> Json:
+    return {
+        "id": organization["id"],
+        "internal_numeric_id": organization["number"],
+        "slug": organization["slug"],
+        "raw_slug": organization["slug"],
+        "name": organization["name"],
+        "personal": organization["type"] == "PERSONAL",
+        "paid_plan": False,
+        "billable": True,
+        "billing_status": "CURRENT",
+    }
+
+
+def _latest_image(image: str, **_: Any) -> None:
+    """Fly follows the versions of its own images alone, and no app here runs one."""
+    raise NoError(404, f'Unknown repository "{image.partition(":")[0]}"')
 
 
 def _shown_ip(ip: Json) -> Json:

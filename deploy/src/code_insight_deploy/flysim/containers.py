@@ -15,7 +15,7 @@ import docker.errors
 import requests
 from docker.types import LogConfig
 
-from code_insight_deploy.flysim.world import App, Json, Machine
+from code_insight_deploy.flysim.world import App, Json, Machine, now_text
 
 LABEL = "flysim"
 MACHINE_LABEL = "flysim.machine"
@@ -124,7 +124,7 @@ class Containers:
         try:
             state = self._engine.api.inspect_container(container)["State"]
         except docker.errors.NotFound:
-            return Exit(code=137, oom_killed=False, at="")
+            return Exit(code=137, oom_killed=False, at=now_text())
         return Exit(code=int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]), at=str(state["FinishedAt"]))
 
     def kill(self, container: str) -> None:

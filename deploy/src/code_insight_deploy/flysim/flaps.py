@@ -368,8 +368,6 @@ class Flaps:
         timeout = asked.get("timeout", str(MOST_WAIT_SECONDS)).removesuffix("s")
         if not states <= WAITED_FOR or not timeout.isdigit() or int(timeout) > MOST_WAIT_SECONDS:
             raise NoError(400, "invalid_argument: state or timeout is not one that can be waited for")
-        if version is None and states == {"stopped"}:
-            raise NoError(400, "invalid_argument: instance_id is required to wait for stopped")
         found = await self._lifecycle.wait(lambda: _has_come(machine, states, version), float(timeout))
         if not found:
             wanted = ", ".join(sorted(states))

@@ -6,6 +6,7 @@ behind when it fails. docs/flysim.md names each of them. Standard library only, 
 """
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -20,6 +21,7 @@ from code_insight_deploy.flysim import tomls
 
 VERSION = "0.0.0-flysim"
 ANSWER_SECONDS = 120
+LEASE_SECONDS = 13
 ERROR, DEADLINE, CANCELLED = 1, 126, 127
 MACAROONS = ("fm1r_", "fm1a_", "fm2_")
 RELEASES = """query ($appName: String!, $limit: Int!) { app(name: $appName) {
@@ -31,6 +33,8 @@ APP = """query ($name: String!) { appcompact: app(name: $name) { id internalNume
 APPS = """query ($after: String) { apps(type: "container", first: 200, after: $after) {
   pageInfo { hasNextPage endCursor } nodes { id name deployed hostname platformVersion network
   organization { slug name } currentRelease { createdAt status } status } } }"""
+LATEST_IMAGE = """query ($image: String!, $flyVersion: String) {
+  latestImageDetails(image: $image, flyVersion: $flyVersion) { registry repository tag version digest } }"""
 ORGANIZATIONS = """query { organizations(admin: false) { nodes { id slug rawSlug name type paidPlan billable viewerRole
   internalNumericId } } }"""
 
@@ -261,12 +265,36 @@ def list_checks(options: argparse.Namespace, fly: Callable[[], Fly]) -> None:
             print(f"{check['name']}\t{check['status']}\t{machine['id']}\t{check['updated_at']}")
 
 
+def destroy_machines(options: argparse.Namespace, fly: Callable[[], Fly]) -> None:
+    """GET each → a lease on each → one after the other, which has to be stopped unless it is forced."""
+    platform, name = fly(), _app_name(options)
+    machines = [platform.machines("GET", f"/apps/{name}/machines/{number}") for number in options.ids]
+    paths = [f"/apps/{name}/machines/{machine['id']}" for machine in machines]
+    nonces = [platform.machines("POST", f"{path}/lease?ttl={LEASE_SECONDS}")["data"]["nonce"] for path in paths]
+    try:
+        for machine, path, nonce in zip(machines, paths, nonces, strict=True):
+            platform.graphql(APP, name=name)
+            state = machine["state"]
+            if state not in {"stopped", "suspended"} and not options.force:
+                raise FlyctlError(f"machine {machine['id']} currently {state}, either stop first or use --force flag")
+            print(f"machine {machine['id']} was found and is currently in {state} state, attempting to destroy...")
+            platform.machines("DELETE", f"{path}?kill={str(options.force).lower()}", nonce=nonce)
+            print(f"{machine['id']} has been destroyed")
+    finally:
+        for path, nonce in zip(paths, nonces, strict=True):
+            with contextlib.suppress(FlyctlError):
+                platform.machines("DELETE", f"{path}/lease", nonce=nonce)
+
+
 def show_image(options: argparse.Namespace, fly: Callable[[], Fly]) -> None:
+    """Whether there is a newer version is asked for each machine; of an image that is no one else's, nobody knows."""
     platform, name = fly(), _app_name(options)
     platform.graphql(APP, name=name)
     rows = []
     for machine in platform.machines("GET", f"/apps/{name}/machines"):
         image = machine["image_ref"]
+        with contextlib.suppress(RefusedError):
+            platform.graphql(LATEST_IMAGE, image=f"{image['repository']}:{image['tag']}", flyVersion="")
         rows.append(
             {
                 "MachineID": machine["id"],
@@ -368,7 +396,11 @@ def _parser() -> argparse.ArgumentParser:
     add(apps, "destroy", destroy_app).add_argument("name_of_app")
     add(commands, "status", show_status)
     add(commands, "releases", list_releases).add_argument("--image", action="store_true")
-    add(group("machine", "machines", "m"), "list", list_machines, "ls")
+    machine = group("machine", "machines", "m")
+    add(machine, "list", list_machines, "ls")
+    destroy = add(machine, "destroy", destroy_machines, "remove", "rm")
+    destroy.add_argument("ids", nargs="+")
+    destroy.add_argument("--force", "-f", action="store_true")
     add(group("checks"), "list", list_checks)
     add(group("image"), "show", show_image)
     add(group("config"), "validate", validate_config).add_argument("--strict", "-s", action="store_true")
@@ -408,7 +440,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return getattr(error, "exit_code", ERROR)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from code_insight_deploy.flysim import tomls
-from code_insight_deploy.flysim.flyctl import VERSION, DeadlineError, Fly, FlyctlError, RefusedError
+from code_insight_deploy.flysim.flyctl import LEASE_SECONDS, VERSION, DeadlineError, Fly, FlyctlError, RefusedError
 
 SMOKE_SECONDS = 1.0
 """flyctl looks for 10 s, and is content when nothing bad was seen; nobody need wait that long here."""
 POLL_SECONDS = 0.25
 REFRESH_SECONDS = 4.0
-LEASE_SECONDS = 13
 NEW_LEASE_SECONDS = 300
 MOST_WAIT_SECONDS = 60
 PATCH_TRIES = 3
@@ -121,13 +120,14 @@ def _refuse_what_is_not_known(options: argparse.Namespace, toml: Json, strategy:
 # -- before machines are touched -------------------------------------------------------------------------------------
 
 
-def _begin_build(deployment: Deployment) -> str:
+def _begin_build(deployment: Deployment) -> int:
+    """The number of a build that builds nothing; 0 when Fly gives none, which does not matter."""
     asked = {"app_name": deployment.app, "strategies_available": ["remote"], "machine_id": ""}
     try:
-        return str(deployment.fly.rest("POST", "/builds", asked).get("id") or "")
+        return int(deployment.fly.rest("POST", "/builds", asked)["id"])
     except FlyctlError as error:
         print(f"WARN failed to create build in graphql: {error}")
-        return ""
+        return 0
 
 
 def _resolve(deployment: Deployment, reference: str) -> str:
@@ -139,7 +139,7 @@ def _resolve(deployment: Deployment, reference: str) -> str:
     return str(found["ref"])
 
 
-def _finish_build(deployment: Deployment, build: str) -> None:
+def _finish_build(deployment: Deployment, build: int) -> None:
     with contextlib.suppress(FlyctlError):
         asked = {"build_id": build, "app_name": deployment.app, "status": "completed", "machine_id": ""}
         deployment.fly.rest("POST", "/builds/finish", asked)
@@ -160,7 +160,7 @@ def _assign_addresses(deployment: Deployment) -> None:
             deployment.machines("POST", "/ip_assignments", {"type": kind})
 
 
-def _begin_release(deployment: Deployment, strategy: str, build: str) -> None:
+def _begin_release(deployment: Deployment, strategy: str, build: int) -> None:
     asked = {
         "app_name": deployment.app,
         "build_id": build,
@@ -168,7 +168,7 @@ def _begin_release(deployment: Deployment, strategy: str, build: str) -> None:
         "image": deployment.image,
         "strategy": strategy.upper(),
     }
-    deployment.release = deployment.fly.rest("POST", "/releases", asked)
+    deployment.release = deployment.fly.rest("POST", "/releases", asked)["release"]
     with contextlib.suppress(FlyctlError):
         deployment.fly.graphql(EGRESS, appName=deployment.app)
     _patch_release(deployment, "running")

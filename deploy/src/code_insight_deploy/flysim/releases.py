@@ -49,6 +49,6 @@ def shown(release: Json) -> Json:
         "in_progress": release["status"] in IN_PROGRESS,
         "strategy": release["strategy"],
         "image_ref": release["image_ref"],
-        "user": {"id": release["user"], "email": f"{release['user']}@tokens.fly.io", "name": release["user"]},
+        "user": f"{release['user']}@tokens.fly.io",
         "created_at": release["created_at"],
     }

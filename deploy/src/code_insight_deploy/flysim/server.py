@@ -35,7 +35,7 @@ QUESTIONS = frozenset({"authorize", "authenticate"})
 FLYCTL = """\
 #!/bin/sh
 # Asks what flyctl asks; see docs/flysim.md.
-exec '{python}' -P -m code_insight_deploy.flysim.flyctl "$@"
+exec '{python}' -P -c 'from code_insight_deploy.flysim.flyctl import main; raise SystemExit(main())' "$@"
 """
 
 
