@@ -142,6 +142,13 @@ def _of_file(reader: Reader, past: Past, path: str) -> History:
     )
 
 
+def changed_with(reader: Reader, path: str) -> tuple[Together, ...]:
+    """The files of this commit that the commits which shaped a file changed, too; most often first."""
+    past = reader.past()
+    changes, names = _followed(past, path)
+    return _together(reader, past, list({change.age: None for change in changes}), set(names))
+
+
 def _followed(past: Past, path: str) -> tuple[list[PastChange], list[str]]:
     """The changes of a file under all the names that it had, the newest first; those names, the newest first."""
     found: list[PastChange] = []
@@ -166,7 +173,7 @@ def _of_folder(reader: Reader, past: Past, folder: str) -> History:
     for age, path, added, removed in past.counts_under(folder):
         lines[age][0] += added
         lines[age][1] += removed
-        if now := _now(path, renames, here):
+        if now := present_path(path, renames, here):
             commits[now] += 1
     entries = past.all_entries() if len(lines) > len(past) // 4 else past.entries(lines).values()
     known = {entry.age: entry for entry in entries}
@@ -248,7 +255,7 @@ def _together(reader: Reader, past: Past, ages: Sequence[int], own: set[str]) ->
     support: Counter[str] = Counter()
     weight: dict[str, float] = defaultdict(float)
     for age, path in past.paths_with(telling):
-        now = _now(path, renames, here)
+        now = present_path(path, renames, here)
         if now and now not in own:
             support[now] += 1
             weight[now] += 1 / max(1, telling[age] - 1)
@@ -256,7 +263,7 @@ def _together(reader: Reader, past: Past, ages: Sequence[int], own: set[str]) ->
     return tuple(sorted(found, key=lambda one: (-one.support, -weight[one.path], one.path))[:_MOST_TOGETHER])
 
 
-def _now(path: str, renames: dict[str, str], here: set[str]) -> str:
+def present_path(path: str, renames: dict[str, str], here: set[str]) -> str:
     """Where the file of the past is in this commit; "" when it is nowhere."""
     for _ in range(20):
         if path in here:

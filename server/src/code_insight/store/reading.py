@@ -26,7 +26,7 @@ from code_insight.model import (
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
 from code_insight.store.schema import FORMAT_VERSION, connect_to_read, storage_errors, version_of
-from code_insight.store.vocabulary import pieces_of, unpacked, with_piece
+from code_insight.store.vocabulary import pieces_of, unpacked, with_piece, with_stem
 
 _ROLES = {role.value: role for role in FileRole}
 _REASONS = {reason.value: reason for reason in SkipReason}
@@ -268,6 +268,18 @@ class Reader:
         if not found:
             return None
         match = " AND ".join(f"({' OR '.join(map(_quoted, sorted(words)))})" for words in found)
+        return self._matching(match)
+
+    def blobs_by_stem(self, stems: Iterable[str]) -> dict[str, set[int]]:
+        """Stem → the blobs that may have a word of it; of a stem that very many words have, not all of them."""
+        vocabulary = self._vocabulary()
+        found: dict[str, set[int]] = {}
+        for stem in stems:
+            words = with_stem(stem.casefold().encode(), vocabulary)
+            found[stem] = self._matching(" OR ".join(map(_quoted, words))) if words else set()
+        return found
+
+    def _matching(self, match: str) -> set[int]:
         return {row[0] for row in self._rows("SELECT rowid FROM word_index WHERE word_index MATCH :match", match=match)}
 
     def _vocabulary(self) -> list[bytes]:

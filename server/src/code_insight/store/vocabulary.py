@@ -7,6 +7,7 @@ which are a fiftieth of what they come from.
 
 from __future__ import annotations
 
+import heapq
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ _FOLDED = bytes(
     ord(chr(byte).lower()) if byte < 128 and _WORD_BYTES.match(bytes([byte])) else byte if byte >= 128 else 32
     for byte in range(256)
 )
+_SHORT_STEM = 4  # shorter ones stand in many words by chance
+_MOST_OF_STEM = 200  # words with one stem in them that are asked for
 _MOST_WORDS = 500  # with one piece of a literal in them; more would not narrow anything
 
 
@@ -75,3 +78,13 @@ def _with_piece(piece: Piece, text: bytes) -> Iterator[bytes]:
         start, end = text.rfind(b"\n", 0, at + 1) + 1, text.find(b"\n", at + 1)
         yield text[start:end]
         at = text.find(wanted, end)
+
+
+def with_stem(stem: bytes, vocabulary: Iterable[bytes]) -> list[bytes]:
+    """The shortest words with a stem in them, at most a few hundred; where it is short, it begins a part of them."""
+    found: set[bytes] = set()
+    for text in vocabulary:
+        found.update(_with_piece(Piece(stem, begins=False, ends=False), text))
+    if len(stem) < _SHORT_STEM:
+        found = {word for word in found if word.startswith(stem) or b"_" + stem in word}
+    return heapq.nsmallest(_MOST_OF_STEM, found, key=lambda word: (len(word), word))

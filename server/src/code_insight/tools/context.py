@@ -1,4 +1,4 @@
-"""The tools of context: what shaped this."""
+"""The tools of context: what matters for a task, what shaped this."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pydantic import Field
 
 from code_insight.catalog import Catalog
 from code_insight.model import HistoryEnd
-from code_insight.queries import history
+from code_insight.queries import context, history
 from code_insight.tools.answers import Answer, Section, about, answer, day, head, shorten
 from code_insight.tools.arguments import Budget, Path, Repository
+from code_insight.tools.packing import packed
 
 Symbol = Annotated[str, Field(description="name; path then says where it is defined", max_length=400)]
 
@@ -22,6 +23,21 @@ class Context:
     """What belongs to it."""
 
     catalog: Catalog
+
+    def context(
+        self,
+        repository: Repository,
+        task: Annotated[
+            str, Field(description="an issue's text, a stack trace, a question", min_length=1, max_length=100_000)
+        ],
+        budget_tokens: Budget = 4_000,
+    ) -> Answer:
+        """The code, tests, documents and commits that matter for a task in words; each says why it is there.
+
+        The best definitions are whole, the others one line. Ask this first when you are to change something.
+        """
+        indexed = self.catalog.find(repository)
+        return packed(indexed, context.context(indexed, task), budget_tokens)
 
     def history(
         self, repository: Repository, path: Path = "", symbol: Symbol = "", budget_tokens: Budget = 2_000

@@ -1,0 +1,198 @@
+"""What a task speaks of, and what is found for it, with the reasons."""
+
+from pathlib import Path
+
+import pytest
+from code_insight.errors import InvalidArgument
+from code_insight.model import SymbolKind
+from code_insight.queries.context import Context, Piece, ReasonKind, context, ranked_paths, task_of
+from code_insight.queries.context.task import Place
+from code_insight.queries.stems import places_of, stem, terms_of
+from code_insight.store import IndexedCommit
+
+from tests.server.indexed import index
+from tests.server.places import Repository, catalog_at
+
+TRACE = """\
+ValueError when a door is opened
+Traceback (most recent call last):
+  File "/usr/lib/python3/site-packages/bazaar/cli.py", line 5, in main
+    knock(Door())
+  File "/usr/lib/python3/site-packages/bazaar/doors.py", line 19, in knock
+    door.open('')
+ValueError: ''
+"""
+
+
+def names(pieces: tuple[Piece, ...]) -> list[str]:
+    return [piece.symbol.qualified_name if piece.symbol else piece.file.path for piece in pieces]
+
+
+def reasons(found: Context, name: str) -> set[ReasonKind]:
+    pieces = [*found.code, *found.tests, *found.documents]
+    return {reason.kind for piece in pieces if name in names((piece,)) for reason in piece.reasons}
+
+
+# Words.
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("parse", "parsed", "parser", "parses", "parsing"),
+        ("query", "queries"),
+        ("connect", "connection", "connections", "connected"),
+        ("migrate", "migration", "migrations", "migrating"),
+        ("iterator", "iterate", "iteration"),
+        ("serialize", "serializer", "serialization"),
+    ],
+)
+def test_words_of_one_meaning_have_one_stem_that_they_begin_with(words: tuple[str, ...]) -> None:
+    assert len(set(map(stem, words))) == 1
+    assert all(word.startswith(stem(word)) for word in words)
+
+
+def test_identifiers_are_taken_apart() -> None:
+    assert [word for _, word in terms_of("HTTPResponse get_session_key maxRetries2")] == [
+        "http", "response", "session", "key", "max", "retries",
+    ][1:]  # fmt: skip
+
+
+def test_a_word_is_found_as_a_hump_and_not_within_another_word() -> None:
+    text = "formatted transform resetForm FORM form_valid URLForm forms"
+    assert [text[at:].split()[0] for at in places_of("form", text, text.lower())] == [
+        "Form", "FORM", "form_valid", "Form", "forms",
+    ]  # fmt: skip
+
+
+# What a task speaks of.
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ('  File "/app/shop/cart.py", line 12, in fill', Place("/app/shop/cart.py", 12)),
+        ("    at fill (/app/src/cart.ts:10:5)", Place("/app/src/cart.ts", 10)),
+        ("    at com.example.Cart.fill(Cart.java:12)", Place("Cart.java", 12)),
+        ("   at Shop.Cart.Fill(Int32 n) in C:\\src\\Cart.cs:line 12", Place("C:/src/Cart.cs", 12)),
+        ("\t/go/src/shop/cart.go:55 +0x1d", Place("/go/src/shop/cart.go", 55)),
+        ("lib/cart.rb:12:in `fill'", Place("lib/cart.rb", 12)),
+        ("             at ./src/cart.rs:12:5", Place("./src/cart.rs", 12)),
+        ("#1  0x4005 in fill (n=1) at cart.c:12", Place("cart.c", 12)),
+        ("see docs/carts/index.md, please", Place("docs/carts/index.md")),
+    ],
+)
+def test_a_path_is_recognised_with_its_line(line: str, place: Place) -> None:
+    assert place in task_of(f"It fails\n{line}\n").places
+
+
+def test_what_looks_like_code_is_a_name() -> None:
+    task = task_of("`queryset` is empty after Model.save() of an HTTPResponse, but get_or_create works. So what?")
+    assert task.names == ("queryset", "Model.save", "HTTPResponse", "get_or_create")
+
+
+def test_the_first_line_counts_for_more() -> None:
+    task = task_of("Doors jam\n\nWindows do not.")
+    assert task.terms[stem("doors")] > task.terms[stem("windows")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 100_000, "a/" * 50_000, "A" * 100_000, "a.b" * 33_000, "ab " * 33_000, "路径" * 50_000, 'File "' * 16_000],
+)
+def test_a_task_of_100_kb_of_any_shape_is_read(bazaar: IndexedCommit, text: str) -> None:
+    task = task_of(text)
+    assert len(task.terms) <= 48
+    assert len(task.places) <= 40
+    assert context(bazaar, text).task == task
+
+
+# What is found.
+
+
+def test_a_stack_trace_leads_to_the_functions_that_it_names(bazaar: IndexedCommit) -> None:
+    found = context(bazaar, TRACE)
+    assert set(names(found.code)[:2]) == {"main", "knock"}
+    assert {file.file.path for file in found.files[:2]} == {"src/bazaar/doors.py", "src/bazaar/cli.py"}
+    assert reasons(found, "knock") >= {ReasonKind.PLACE}
+
+
+def test_a_question_in_words_leads_to_the_function_that_has_them(bazaar: IndexedCommit) -> None:
+    found = context(bazaar, "where is it checked whether a key fits?")
+    assert names(found.code)[0] in ("Door.open", "_fits")
+    assert found.words == ("fits", "key") or set(found.words) == {"key", "fits"}
+
+
+def test_a_name_leads_to_its_definition_to_those_who_use_it_and_to_its_tests(bazaar: IndexedCommit) -> None:
+    found = context(bazaar, "`Door.open` should take a number")
+    assert names(found.code)[0] == "Door.open"
+    assert reasons(found, "Door.open") == {ReasonKind.NAMED}
+    assert reasons(found, "_fits") >= {ReasonKind.USED_BY} or "_fits" in names(found.code)
+    assert "test_door_opens" in names(found.tests)
+
+
+def test_documents_have_a_place_of_their_own(bazaar: IndexedCommit) -> None:
+    found = context(bazaar, "open a door")
+    assert all(piece.file.path.endswith(".md") for piece in found.documents)
+    assert any(piece.symbol and piece.symbol.kind is SymbolKind.HEADING for piece in found.documents)
+
+
+def test_each_piece_is_whole_has_a_reason_and_is_there_once(bazaar: IndexedCommit) -> None:
+    found = context(bazaar, TRACE)
+    pieces = [*found.code, *found.tests, *found.documents]
+    assert all(piece.reasons for piece in pieces)
+    assert all(piece.symbol is None or piece.last == piece.symbol.end_line for piece in pieces)
+    places = [(piece.file.path, piece.first, piece.last) for piece in pieces]
+    assert len(places) == len(set(places))
+
+
+def test_source_comes_before_its_tests_and_what_lies_aside(bazaar: IndexedCommit) -> None:
+    paths = ranked_paths(bazaar, "knock at a door")
+    assert paths.index("src/bazaar/doors.py") < paths.index("tests/test_doors.py")
+    assert paths.index("src/bazaar/doors.py") < paths.index("examples/try.py")
+
+
+def test_a_commit_that_said_the_same_leads_to_the_files_that_it_changed(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "project")
+    repository.commit({"a.py": "def a():\n    return 1\n", "b.py": "def b():\n    return 1\n"}, "first")
+    repository.commit({"b.py": "def b():\n    return 2\n"}, "Stop the kettle from boiling over")
+    indexed = catalog_at(tmp_path).add(str(repository.folder)).indexed
+    found = context(indexed, "the kettle boils over")
+    assert [file.file.path for file in found.files] == ["b.py"]
+    assert [commit.entry.subject for commit in found.commits] == ["Stop the kettle from boiling over"]
+    assert {reason.kind for reason in found.files[0].reasons} == {ReasonKind.COMMIT}
+
+
+def test_what_was_changed_together_is_named(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "project")
+    for number in range(3):
+        repository.commit({"door.py": f"def door():\n    return {number}\n", "paint.css": f"/* {number} */\n"}, "x")
+    indexed = catalog_at(tmp_path).add(str(repository.folder)).indexed
+    ((path, other),) = context(indexed, "what does door() do").together
+    assert (path, other.path, other.support) == ("door.py", "paint.css", 3)
+
+
+@pytest.mark.parametrize("text", ["xyzzy plugh", "Привет, мир", "!!! ???", "的", "the and of"])
+def test_where_nothing_speaks_for_anything_all_parts_are_empty(bazaar: IndexedCommit, text: str) -> None:
+    found = context(bazaar, text)
+    assert (found.files, found.code, found.tests, found.documents, found.commits) == ((), (), (), (), ())
+
+
+def test_a_task_in_another_language_finds_what_is_written_in_it(tmp_path: Path) -> None:
+    indexed = index(
+        tmp_path,
+        {
+            "a.py": "def a():\n    # проверка пароля пользователя\n    return 1\n",
+            "b.py": "def b():\n    # パスワードを確認する\n    return 1\n",
+            "c.py": "def größe():\n    return 1\n",
+        },
+    )
+    assert ranked_paths(indexed, "где проверка пароля?") == ["a.py"]
+    assert ranked_paths(indexed, "パスワードの確認") == ["b.py"]
+    assert ranked_paths(indexed, "Die Größe ist falsch") == ["c.py"]
+
+
+@pytest.mark.parametrize("text", ["", " \n\t "])
+def test_an_empty_task_is_refused(bazaar: IndexedCommit, text: str) -> None:
+    with pytest.raises(InvalidArgument, match="empty"):
+        context(bazaar, text)
