@@ -9,6 +9,8 @@ The first part of a path says how a request is answered; any other one is a repo
     /drip/…       200, then one byte a tenth of a second
     /endless/…    200, then refs without end
     /cut/<name>   the repository, but the connection ends in the middle of the pack
+    /dumb/<name>  its files, as a server without git would give them
+    /bomb/…       a repository whose one file is 800 MB long, in a pack of a few kilobytes (protocol v2)
 """
 
 import contextlib
@@ -22,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import trustme
+
+from tests.server.bad_repositories import delta_bomb
 
 SECRET = "what an internal page says"
 _ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
@@ -116,6 +120,31 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _cut(self) -> None:
         self._repository(self.path.removeprefix("/cut"), cut=True)
 
+    def _dumb(self) -> None:
+        _, _, name, *path = self.path.partition("?")[0].split("/")
+        file = self.server.root / name / ".git" / "/".join(path)
+        content = file.read_bytes() if file.is_file() else b""
+        self._start(200 if content else 404, Content_Type="text/plain", Content_Length=str(len(content)))
+        self.wfile.write(content)
+
+    def _bomb(self) -> None:
+        oid, pack = delta_bomb()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if b"command=ls-refs" in body:
+            lines = [f"{oid} HEAD symref-target:refs/heads/main\n", f"{oid} refs/heads/main\n"]
+            answer = b"".join(_line(line.encode()) for line in lines) + b"0000"
+        elif b"command=fetch" in body:
+            pieces = [pack[start : start + 60_000] for start in range(0, len(pack), 60_000)]
+            shallow = _line(b"shallow-info\n") + _line(f"shallow {oid}".encode()) + b"0001"
+            answer = shallow + _line(b"packfile\n") + b"".join(_line(b"\1" + piece) for piece in pieces) + b"0000"
+        else:
+            lines = ["version 2\n", "ls-refs\n", "fetch=shallow\n", "object-format=sha1\n"]
+            answer = _line(b"# service=git-upload-pack\n") + b"0000" + b"".join(_line(line.encode()) for line in lines)
+            answer += b"0000"
+        kind = "result" if body else "advertisement"
+        self._start(200, Content_Type=f"application/x-git-upload-pack-{kind}", Content_Length=str(len(answer)))
+        self.wfile.write(answer)
+
     def _repository(self, path: str, *, cut: bool = False) -> None:
         """What `git http-backend` answers (RFC 3875)."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -139,6 +168,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._start(int(headers.pop("Status", "200").split()[0]), **headers, Content_Length=str(len(content)))
         is_pack = b"command=fetch" in body
         self.wfile.write(content[:_CUT_AFTER_BYTES] if cut and is_pack else content)
+
+
+def _line(content: bytes) -> bytes:
+    """A line of git's protocol (gitprotocol-common)."""
+    return b"%04x" % (len(content) + 4) + content
 
 
 @contextlib.contextmanager

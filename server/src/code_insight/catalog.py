@@ -18,7 +18,16 @@ from urllib.parse import quote
 
 from code_insight import ancestry, clone_url, git, store
 from code_insight.clone_url import ClonePolicy, CloneUrl
-from code_insight.errors import Cancelled, FetchFailed, InsightError, NotFound, StorageFailed, TookTooLong, UrlRejected
+from code_insight.errors import (
+    Busy,
+    Cancelled,
+    FetchFailed,
+    InsightError,
+    NotFound,
+    StorageFailed,
+    TookTooLong,
+    UrlRejected,
+)
 from code_insight.model import HistoryEnd, Repository
 from code_insight.store import IndexedCommit, Lineage
 
@@ -27,6 +36,7 @@ _log = logging.getLogger(__name__)
 _FOLDER_CHARACTERS = 200  # a name in a file system has at most 255 bytes
 _FIRST_DEPTH = 20  # commits that are fetched when a history is deepened; ten times as many each time it is not enough
 _MOST_PACKS = 8
+_WAITING_MAX = 8  # for a place to index
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +75,14 @@ class Catalog:
     folder: Path
     limits: CatalogLimits
     _jobs: threading.BoundedSemaphore = field(init=False)
+    _waiting: threading.BoundedSemaphore = field(init=False)
     _closing: threading.Event = field(default_factory=threading.Event, init=False)
     _to_deepen: queue.SimpleQueue[IndexedCommit] = field(default_factory=queue.SimpleQueue, init=False)
     _deepening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._jobs = threading.BoundedSemaphore(self.limits.jobs)
+        self._waiting = threading.BoundedSemaphore(self.limits.jobs + _WAITING_MAX)
 
     def close(self, wait_seconds: float = 3.0) -> None:
         """Jobs that run have been cancelled, and their processes are gone, if that took no longer than asked."""
@@ -135,7 +147,7 @@ class Catalog:
         """The commit that `ref` ("" for the default branch) names now is indexed and answers from here on.
 
         Does nothing but look when it is indexed already. Raises UrlRejected, NotFound, FetchFailed, RepositoryEmpty,
-        RepositoryTooLarge, StorageFailed, TookTooLong, Cancelled; what was indexed before is untouched then.
+        RepositoryTooLarge, StorageFailed, TookTooLong, Cancelled, Busy; what was indexed before is untouched then.
         """
         began = time.monotonic()
         call = self._with_deadline(call or git.Call(), began + self.limits.job_seconds)
@@ -222,14 +234,19 @@ class Catalog:
 
     @contextlib.contextmanager
     def _job(self, call: git.Call) -> Iterator[None]:
-        """One of the few places for indexing; waits for one, as long as the caller does."""
-        while not self._jobs.acquire(timeout=0.2):
-            call.progress("Waiting for other repositories", 0)
-            _check(call)
+        """One of the few places for indexing; waits for one, as long as the caller does. Raises Busy if many do."""
+        if not self._waiting.acquire(blocking=False):
+            raise Busy("Many repositories are being added just now.", "Try again in 60 seconds.")
         try:
-            yield
+            while not self._jobs.acquire(timeout=0.2):
+                call.progress("Waiting for other repositories", 0)
+                _check(call)
+            try:
+                yield
+            finally:
+                self._jobs.release()
         finally:
-            self._jobs.release()
+            self._waiting.release()
 
     @contextlib.contextmanager
     def _home(self, repository: Repository, call: git.Call, *, must_exist: bool = False) -> Iterator[Path]:

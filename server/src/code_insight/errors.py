@@ -72,6 +72,12 @@ class Cancelled(InsightError):
     code = "cancelled"
 
 
+class Busy(InsightError):
+    """Too many wait already; refused before any work."""
+
+    code = "busy"
+
+
 class StorageFailed(InsightError):
     """The index could not be written or read: full disk, missing rights, damaged file."""
 

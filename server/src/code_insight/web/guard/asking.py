@@ -172,6 +172,8 @@ class _Request:
             given = message.get("headers", [])
             names = {name.lower() for name, _ in given}
             added = [header for header in _HEADERS if header[0] not in names]
+            if self.status == 405 and b"allow" not in names:  # the MCP library leaves it out (RFC 9110, 15.5.6)
+                added.append((b"allow", b"POST"))
             message = {**message, "headers": [*given, *added, (b"x-request-id", self.id.encode())]}
         else:
             self.sent_bytes += len(message.get("body", b""))
