@@ -319,8 +319,9 @@ _GENERATED_WITHIN = 2_000  # characters: it is said at the top
 
 def is_generated(path: str, text_head: str) -> bool:
     """Whether a program wrote the file, by its name or by what its first lines say."""
-    name = path.rpartition("/")[2]
-    return bool(re.fullmatch(_GENERATED_FILE, name) or re.search(_GENERATED_TEXT, text_head[:_GENERATED_WITHIN]))
+    name, head = path.rpartition("/")[2], text_head[:_GENERATED_WITHIN]
+    says_so = "generated" in head.lower() and re.search(_GENERATED_TEXT, head)  # the word alone is looked for faster
+    return bool(says_so or re.fullmatch(_GENERATED_FILE, name))
 
 
 _VENDOR_FOLDERS = frozenset(

@@ -155,22 +155,24 @@ class Bound(NamedTuple):
 _Captures = Mapping[str, Sequence["Node"]]
 
 
-def read_bindings(matches: Iterable[tuple[int, _Captures]], source: Source) -> Bound:
+def read_bindings(matches: Iterable[_Captures], source: Source) -> Bound:
     """What the matches of a language's third query say."""
-    bound = Bound({}, [], [])
-    receivers: dict[str, str] = {}  # what is written → its evident form
-    for _, captures in matches:
+    text, receivers, drafts, blocks = source.text, {}, [], []
+    known: dict[bytes, str] = {}  # what is written → its evident form; most are "self" and the like
+    for captures in matches:
         if "member" in captures:
             (of,) = captures["of"]
-            said = source.name(of.start_byte, of.end_byte)
-            if said not in receivers:  # most are "self" and the like, thousands of times
-                receivers[said] = evident(of, source) or "?"
-            bound.receivers[captures["member"][0].start_byte] = receivers[said]
+            said = text[of.start_byte : of.end_byte]
+            if said not in known:
+                known[said] = evident(of, source) or "?"
+            receivers[captures["member"][0].start_byte] = known[said]
+        elif "target" in captures:
+            drafts.append(_target(captures, source))
         elif "block" in captures:
-            bound.blocks.extend((node.start_byte, node.end_byte) for node in captures["block"])
+            blocks += [(node.start_byte, node.end_byte) for node in captures["block"]]
         else:
-            bound.drafts.extend(_drafts(captures, source))
-    return bound._replace(drafts=_most_telling([draft for draft in bound.drafts if draft.name]))
+            drafts += _drafts(captures, source)
+    return Bound(receivers, _most_telling([draft for draft in drafts if draft.name]), blocks)
 
 
 def _most_telling(drafts: list[BindingDraft]) -> list[BindingDraft]:
@@ -204,19 +206,19 @@ def _drafts(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
         node = captures["exported"][0]
         name = source.name(*captures["alias"][0].byte_range) if "alias" in captures else "default"
         yield BindingDraft(node.start_byte, name, evident(node, source), is_type=False)
-    elif "variadic" in captures:
-        node, said = captures["target"][0], captures["variadic"][0].child_by_field_name("type")
-        text = f"[]{annotation(said, source) if said else ''}"
-        yield BindingDraft(node.start_byte, evident(node, source), text, is_type=True)
     elif "callback" in captures:
         yield from _parameters(captures, source)
-    elif "target" in captures:
-        yield _target(captures, source)
 
 
 def _target(captures: _Captures, source: Source) -> BindingDraft:
     target = captures["target"][0]
     name = evident(target, source)
+    if len(captures) == 1:
+        return BindingDraft(target.start_byte, name, "", is_type=False)
+    if "variadic" in captures:
+        said = captures["variadic"][0].child_by_field_name("type")
+        text = f"[]{annotation(said, source) if said else ''}"
+        return BindingDraft(target.start_byte, name, text, is_type=True)
     offset = captures["case"][0].start_byte if "case" in captures else target.start_byte
     if "type" in captures and "key" not in captures and "part" not in captures:
         return BindingDraft(offset, name, annotation(captures["type"][0], source), is_type=True)
@@ -317,6 +319,9 @@ def _value(node: Node, source: Source) -> str:
 
 def evident(node: Node, source: Source) -> str:
     """An expression as a name or type, and steps; "" when it is more than that."""
+    if node.type == "identifier":  # most are
+        name = source.names[source.text[node.start_byte : node.end_byte]]
+        return name if len(name) <= _MOST_CHARACTERS else ""
     steps: list[str] = []
     current: Node | None = node
     while current is not None and len(steps) <= _MOST_STEPS:

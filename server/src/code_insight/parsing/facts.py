@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,9 +44,8 @@ def parse(language: Language, text: bytes) -> Facts:
 
 class _Grammar(NamedTuple):
     parser: Parser
-    relations: Query  # the first and the third part of the query file: a pass over the tree costs more than a pattern
-    structure_patterns: int  # how many of them are of the first part
-    occurrences: Query
+    query: Query  # all three parts of the query file: a pass over the tree costs more than many patterns
+    occurrences: range  # which of the patterns are of the second part
 
 
 @cache
@@ -57,33 +57,56 @@ def _grammar(language: Language) -> _Grammar:
     module, function = language.grammar
     grammar = Grammar(getattr(importlib.import_module(module), function)())
     structure, occurrences, bindings = query_text(language)
-    problems = "\n(ERROR) @error\n(MISSING) @error\n"
-    return _Grammar(
-        Parser(grammar),
-        Query(grammar, structure + bindings),
-        Query(grammar, structure).pattern_count,
-        Query(grammar, occurrences + problems),
-    )
+    occurrences += "\n(ERROR) @error\n(MISSING) @error\n"
+    first = Query(grammar, structure).pattern_count
+    end = first + Query(grammar, occurrences).pattern_count
+    return _Grammar(Parser(grammar), Query(grammar, structure + occurrences + bindings), range(first, end))
 
 
 def _parse_code(language: Language, text: bytes) -> Facts:
-    from tree_sitter import QueryCursor
-
     grammar = _grammar(language)
     source = Source(text)
     root = grammar.parser.parse(without_macros(text) if language.macros_disturb else text).root_node
-    relations = QueryCursor(grammar.relations).matches(root)
-    structure = read_structure((match for match in relations if match[0] < grammar.structure_patterns), source)
-    bound = read_bindings((match for match in relations if match[0] >= grammar.structure_patterns), source)
-    occurrences = QueryCursor(grammar.occurrences).captures(root)
-    outline = Outline(language, source, structure, Surroundings(occurrences, source))
+    found = _matches(grammar, root)
+    structure = read_structure(found.structure, source)
+    bound = read_bindings(found.bindings, source)
+    outline = Outline(language, source, structure, Surroundings(found.occurrences, source))
     return Facts(
         tuple(outline.symbols),
-        references(language, source, occurrences, outline, structure, bound.receivers),
+        references(language, source, found.occurrences, outline, structure, bound.receivers),
         tuple(structure.imports),
-        _error_lines(occurrences, source),
+        _error_lines(found.occurrences, source),
         bindings(bound, outline, source),
     )
+
+
+class _Matches(NamedTuple):
+    """What the three parts of a query file find."""
+
+    structure: list[tuple[int, dict[str, list[Node]]]]  # pattern, captures
+    occurrences: dict[str, list[Node]]  # by capture
+    bindings: list[dict[str, list[Node]]]
+
+
+def _matches(grammar: _Grammar, root: Node) -> _Matches:
+    from tree_sitter import QueryCursor
+
+    structure, bindings = [], []
+    occurrences: dict[str, list[Node]] = defaultdict(list)
+    names: dict[int, str] = {}  # pattern of the second part → what it captures, but for helpers of a predicate
+    first, end = grammar.occurrences.start, grammar.occurrences.stop
+    for match in QueryCursor(grammar.query).matches(root):
+        pattern, captures = match
+        if pattern < first:
+            structure.append(match)
+        elif pattern >= end:
+            bindings.append(captures)
+        else:
+            if pattern not in names:
+                (names[pattern],) = (name for name in captures if not name.startswith("_"))
+            name = names[pattern]
+            occurrences[name] += captures[name]
+    return _Matches(structure, occurrences, bindings)
 
 
 def _error_lines(occurrences: Mapping[str, Sequence[Node]], source: Source) -> tuple[int, ...]:

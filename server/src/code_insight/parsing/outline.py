@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from code_insight.languages import Language
@@ -152,12 +151,14 @@ class Outline:
         self._frames.append(_Frame(container.end, _ELSEWHERE if container.receiver else frame.symbol, path, "type"))
 
     def _define(self, draft: Draft, span: tuple[int, int]) -> bool:
-        """Whether the draft became a symbol; what is local to a function does not."""
+        """Whether the draft became a symbol; a value that is local to a function does not."""
         frame = self._owning_frame(draft)
+        if frame.role in ("local", "constructor") and (draft.kind in VALUES or draft.is_declaration):
+            return False
         name = self._source.name(draft.name_start, draft.name_end)
         kind = self._kind(draft, name, frame)
         container = dotted(frame.path, draft.receiver)
-        if len(self.symbols) >= MOST_SYMBOLS or not self._counts(draft, frame, kind, container, name):
+        if len(self.symbols) >= MOST_SYMBOLS or not self._counts(kind, container, name):
             return False
         if draft.receiver or frame.symbol == _ELSEWHERE:
             self._owned_elsewhere[len(self.symbols)] = container
@@ -195,11 +196,9 @@ class Outline:
             return Kind.CONSTRUCTOR
         return Kind.METHOD if owner else Kind.FUNCTION
 
-    def _counts(self, draft: Draft, frame: _Frame, kind: Kind, container: str, name: str) -> bool:
-        """Whether this is a symbol: not if it is local to a function; of `x = 1; x = 2` the first defines x."""
-        known = (container, name) in self._known
-        is_local = frame.role in ("local", "constructor")
-        if (is_local and (kind in VALUES or draft.is_declaration)) or (known and kind in VALUES):
+    def _counts(self, kind: Kind, container: str, name: str) -> bool:
+        """Whether this is a symbol: of `x = 1; x = 2` the first defines x."""
+        if kind in VALUES and (container, name) in self._known:
             return False
         self._known.add((container, name))
         return True
@@ -296,17 +295,24 @@ def references(
         kinds.pop(node.start_byte, None)
     kinds.update((start, ReferenceKind.IMPORT) for start in structure.imported if start in kinds)
     used = sorted(kinds.keys() - outline.names)[:_MOST_REFERENCES]
-    names = [source.name(start, ends[start]) for start in used]
-    found = zip(names, used, source.places(used), _enclosing(used, outline.spans), strict=True)
-    left_out = language.receivers | {name for name in set(names) if len(name) > NAME_BYTES}
-    return tuple(
-        _reference((name, kinds[start], line, column, symbol, receiver_of.get(start, "")))
-        for name, start, (line, column), symbol in found
-        if name not in left_out
-    )
-
-
-_reference = partial(tuple.__new__, ReferenceFact)  # what _make does, without its checks: this is where most time goes
+    text, names, line_starts, is_ascii = source.text, source.names, source.line_starts, source.is_ascii
+    left_out, receiver, new = language.receivers, receiver_of.get, tuple.__new__
+    line, symbol, changes = 1, -1, _changes(outline.spans)
+    next_line, (next_change, next_symbol) = line_starts[1], next(changes)
+    found = []
+    for start in used:  # a large file has a hundred thousand: no calls of ours in here
+        name = names[text[start : ends[start]]]
+        if name in left_out or len(name) > NAME_BYTES:
+            continue
+        while next_line <= start:
+            line += 1
+            next_line = line_starts[line]
+        while next_change <= start:
+            symbol = next_symbol
+            next_change, next_symbol = next(changes)
+        column = start - line_starts[line - 1] if is_ascii else source.column(start, line)
+        found.append(new(ReferenceFact, (name, kinds[start], line, column, symbol, receiver(start, ""))))
+    return tuple(found)
 
 
 def bindings(bound: Bound, outline: Outline, source: Source) -> tuple[BindingFact, ...]:
@@ -328,12 +334,10 @@ def bindings(bound: Bound, outline: Outline, source: Source) -> tuple[BindingFac
             draft.value,
             draft.is_type,
             owner,
-            line,
+            source.line(draft.offset),
             0 if draft.is_assignment else ends[block] if block >= 0 else LAST_LINE,
         )
-        for draft, owner, block, (line, _) in zip(
-            drafts, owners, _enclosing(offsets, blocks), source.places(offsets), strict=True
-        )
+        for draft, owner, block in zip(drafts, owners, _enclosing(offsets, blocks), strict=True)
     )
 
 
@@ -345,18 +349,30 @@ def _owner(draft: BindingDraft, symbol: int, outline: Outline) -> int:
     return outline.symbols[symbol].parent if is_own_name or outline.symbols[symbol].kind in VALUES else symbol
 
 
-def _enclosing(offsets: Sequence[int], spans: Sequence[tuple[int, int]]) -> Iterator[int]:
+def _enclosing(offsets: Iterable[int], spans: Sequence[tuple[int, int]]) -> Iterator[int]:
     """For each offset the innermost span around it, -1 for none; both in ascending order."""
-    open_spans: list[tuple[int, int]] = [(1 << 62, -1)]
-    position, following = 0, spans[0][0] if spans else 1 << 62
+    changes = _changes(spans)
+    span, (next_change, next_span) = -1, next(changes)
     for offset in offsets:
-        while following <= offset:
-            start, end = spans[position]
-            while open_spans[-1][0] <= start:
-                open_spans.pop()
-            open_spans.append((end, position))
-            position += 1
-            following = spans[position][0] if position < len(spans) else 1 << 62
-        while open_spans[-1][0] <= offset:
-            open_spans.pop()
-        yield open_spans[-1][1]
+        while next_change <= offset:
+            span = next_span
+            next_change, next_span = next(changes)
+        yield span
+
+
+def _changes(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """(offset, innermost span from there on, -1 for none); after the last one comes an offset that no text has."""
+    open_spans = [(_NO_OFFSET, -1)]
+    for position, (start, end) in enumerate(spans):
+        while open_spans[-1][0] <= start:
+            closed, _ = open_spans.pop()
+            yield closed, open_spans[-1][1]
+        open_spans.append((end, position))
+        yield start, position
+    while len(open_spans) > 1:
+        closed, _ = open_spans.pop()
+        yield closed, open_spans[-1][1]
+    yield _NO_OFFSET, -1
+
+
+_NO_OFFSET = 1 << 62

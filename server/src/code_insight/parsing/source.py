@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 SIGNATURE_CHARACTERS = 300
@@ -17,42 +17,32 @@ class Source:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self._ascii = text.isascii()
-        self._line_starts = [0, *accumulate(len(line) + 1 for line in text.split(b"\n"))]
-        self._names = _Decoded()
+        self.is_ascii = text.isascii()
+        self.line_starts = [0, *accumulate(len(line) + 1 for line in text.split(b"\n"))]  # one more than lines
+        self.names = _Decoded()
 
     def name(self, start: int, end: int) -> str:
         """The text between two offsets, one object for equal texts."""
-        return self._names[self.text[start:end]]
+        return self.names[self.text[start:end]]
 
     def slice(self, start: int, end: int) -> str:
         return self.text[start:end].decode("utf-8", "replace")
 
     def line(self, offset: int) -> int:
-        return bisect_right(self._line_starts, offset)
+        return bisect_right(self.line_starts, offset)
 
     def column(self, offset: int, line: int) -> int:
-        start = self._line_starts[line - 1]
-        return offset - start if self._ascii else len(self.slice(start, offset))
-
-    def places(self, offsets: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Line and column of each of many offsets in ascending order; faster than one by one."""
-        starts, text, is_ascii = [*self._line_starts, len(self.text) + 1], self.text, self._ascii
-        line, start, following = 1, 0, starts[1]
-        for offset in offsets:
-            while following <= offset:
-                start, following = following, starts[line + 1]
-                line += 1
-            yield line, offset - start if is_ascii else len(text[start:offset].decode("utf-8", "replace"))
+        start = self.line_starts[line - 1]
+        return offset - start if self.is_ascii else len(self.slice(start, offset))
 
     def start_with_keywords(self, offset: int) -> int:
         """Where the words in front begin that belong to what starts at an offset: "export const" x = 1."""
-        start = self._line_starts[self.line(offset) - 1]
+        start = self.line_starts[self.line(offset) - 1]
         words = _KEYWORDS_IN_FRONT.search(self.text, start, offset)
         return words.start() if words else offset
 
     def is_first_on_its_line(self, offset: int) -> bool:
-        start = self._line_starts[self.line(offset) - 1]
+        start = self.line_starts[self.line(offset) - 1]
         return not self.text[start:offset].strip()
 
     def last_line(self, start: int, end: int) -> int:

@@ -12,7 +12,6 @@ from code_insight.model import BindingFact, Evidence, Facts, FileRole, Occurrenc
 from code_insight.store.schema import REFERENCE_KINDS
 
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(REFERENCE_KINDS)}
-_SMALL = 1 << 16
 
 
 class PackedFacts(NamedTuple):
@@ -51,19 +50,25 @@ def pack(facts: Facts) -> PackedFacts:
 def _places_by_name(facts: Facts) -> dict[str, list[int]]:
     """Name → line, column with kind, symbol; again and again, in document order."""
     places: defaultdict[str, list[int]] = defaultdict(list)
+    numbers = _KIND_NUMBERS
     for name, kind, line, column, symbol, _ in facts.references:
-        places[name] += (line, column << 3 | _KIND_NUMBERS[kind], symbol + 1)
+        places[name] += (line, column << 3 | numbers[kind], symbol + 1)
     return places
 
 
 def _bits(numbers: list[int]) -> int:
-    return sum(1 << number for number in {both & 7 for both in numbers[1::3]})
+    bits = 0
+    for both in numbers[1::3]:
+        bits |= 1 << (both & 7)
+    return bits
 
 
 def _packed(numbers: list[int]) -> bytes:
     """Two bytes for each number where that is enough, else four; the first byte says which."""
-    code = "H" if max(numbers, default=0) < _SMALL else "I"
-    return code.encode() + array(code, numbers).tobytes()
+    try:
+        return b"H" + array("H", numbers).tobytes()
+    except OverflowError:
+        return b"I" + array("I", numbers).tobytes()
 
 
 def _unpacked(data: bytes) -> zip[tuple[int, int, int]]:
