@@ -163,7 +163,7 @@ def _status(it: Status) -> Any:
     table = Table("machine", "state", "region", "version", "image", "commit", "checks", "its process says")
     for each in it.machines:
         machine = each.machine
-        checks = ", ".join(f"{check.name} {check.status}" for check in machine.checks) or "none"
+        checks = ", ".join(f"{check.name} {check.status}" for check in machine.checks if check.status != "passing")
         state = f"{machine.state}, cordoned" if machine.is_cordoned else machine.state
         cells = [
             machine.id,
@@ -172,7 +172,7 @@ def _status(it: Status) -> Any:
             machine.version,
             short(machine.digest),
             each.commit[:12],
-            checks,
+            checks or f"{len(machine.checks)} pass",
             each.says,
         ]
         table.add_row(*map(Text, cells))

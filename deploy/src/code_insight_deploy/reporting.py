@@ -176,9 +176,11 @@ def _says(probe: Probe, machine: Machine) -> str:
     if machine.state != "started":
         return f"not asked: it is {machine.state}"
     try:
-        return str(probe.identity(machine.id))
+        said = probe.identity(machine.id)
     except (NoAnswer, WrongAnswer) as error:
         return str(error)
+    is_itself = (said.machine, said.version) == (machine.id, machine.version)
+    return f"tree {said.tree[:12] or 'unknown'}" if is_itself else str(said)
 
 
 def _commits(run: Run) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from code_insight_deploy.errors import NoToken
 
-GET_A_TOKEN = "Make one with `fly tokens create deploy -x 24h` and set FLY_API_TOKEN."  # noqa: S105
+GET_A_TOKEN = "Make one with `fly tokens create org -x 24h` and set FLY_API_TOKEN; see docs/operating.md."  # noqa: S105
 
 TOKEN = re.compile(r"\b(?:fm1r|fm1a|fm2|fo1)_[^\s\"'\\]+")
 
