@@ -26,6 +26,7 @@ FIRST = "0" * 64
 """What stands for the hash of the entry before the first."""
 MOST_BYTES = 64 * 1024 * 1024
 STATE = "code-insight-deploy"
+STATE_VARIABLE = "CODE_INSIGHT_STATE_DIR"
 
 
 class Kind(StrEnum):
@@ -68,7 +69,7 @@ class Entry:
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Where ledgers and locks are unless told otherwise."""
-    if named := environment.get("CODE_INSIGHT_STATE_DIR"):
+    if named := environment.get(STATE_VARIABLE):
         return Path(named)
     home = Path(environment.get("HOME") or Path.home())
     return Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state") / STATE
