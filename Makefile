@@ -81,7 +81,7 @@ bench: $(UV) ## print the tables of docs/benchmarks.md that need no container an
 	$(RUN) --all-packages python benchmarks/memory.py
 
 clean: ## remove what the other targets made, indexes included
-	rm -rf .venv .tools .code-insight .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .tools .code-insight build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # Only when no uv is on the PATH: the wheel from the package index, in a folder of our own.
 .tools/bin/uv:

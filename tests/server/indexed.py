@@ -36,11 +36,21 @@ def _folder_of(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _add(folder: Path, name: str, source: Path, into: str) -> None:
+def _add(folder: Path, name: str, source: Path, into: str) -> Repository:
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc", "*.so")
     made = Repository(folder / name)
     shutil.copytree(source, made.folder / into, ignore=ignored, dirs_exist_ok=True)
     made.commit(message=f"{name} as installed")
+    return made
+
+
+def starlette_with_a_past(folder: Path) -> None:
+    """Starlette as installed, in a repository of four commits by two people."""
+    made = _add(folder.parent, folder.name, _folder_of("starlette"), "starlette")
+    for who, name in (("Ada", "routing"), ("Grace", "applications"), ("Ada", "routing")):
+        file = folder / "starlette" / f"{name}.py"
+        file.write_bytes(file.read_bytes() + b"# more\n")
+        made.git("commit", "-qam", f"{name}: <b>more</b> & more", "--author", f"{who} <{who}@example.invalid>")
 
 
 Indexing = Callable[[dict[str, str | bytes]], IndexedCommit]

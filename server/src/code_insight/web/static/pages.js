@@ -40,30 +40,44 @@ function answerInPlace(form) {
   });
 }
 
-// A map zooms where it stands; the address of the zoomed map is the page of its folder.
-async function zoom(map, url, remember) {
+// A map zooms where it stands, and its address says where it is: "#map=" and the page of that folder.
+async function zoom(map, url) {
+  if (map.dataset.shows === url) return;
+  const hadFocus = map.contains(document.activeElement);
   map.classList.add("loading");
-  const page = await fetched(url);
-  const other = page.querySelector("[data-map]");
+  const other = (await fetched(url)).querySelector("[data-map]");
   if (!other) { location.href = url; return; }
+  map.dataset.shows = url;
   map.replaceChildren(...other.childNodes);
   map.classList.remove("loading");
-  if (remember) history.pushState({ map: url }, "", `#map=${encodeURIComponent(url)}`);
+  if (hadFocus) map.querySelector("a")?.focus();
   moveWithArrows(map);
 }
 
+const isFolder = (url) => /^\/repositories\/.*\/-\/tree(\/|\?|$)/.test(url);
+
+function folderInAddress() {
+  const hash = /^#map=(.*)$/.exec(location.hash);
+  try {
+    const url = hash && decodeURIComponent(hash[1]);
+    return url && isFolder(url) ? url : null;
+  } catch {
+    return null;
+  }
+}
+
 function zoomInPlace(map) {
+  const whole = map.dataset.zooms;
+  map.dataset.shows = whole;
   map.addEventListener("click", (event) => {
-    const link = event.target.closest("a");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const url = link.getAttribute("href");
-    if (!/\/-\/tree(\/|\?|$)/.test(url)) return;
+    const url = event.target.closest("a")?.getAttribute("href");
+    if (!url || !isFolder(url) || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    zoom(map, url, true);
+    history.pushState(null, "", url === whole ? location.pathname : `#map=${encodeURIComponent(url)}`);
+    zoom(map, url);
   });
-  addEventListener("popstate", (event) => {
-    zoom(map, event.state?.map ?? location.href, false);
-  });
+  addEventListener("popstate", () => zoom(map, folderInAddress() ?? whole));
+  zoom(map, folderInAddress() ?? whole);
 }
 
 // In a map the arrow keys lead to the nearest cell in their direction.
@@ -110,5 +124,6 @@ function lightUp(graph) {
 
 offerCopies(document);
 all("form[data-try]").forEach(answerInPlace);
-all("[data-map]").forEach((map) => { zoomInPlace(map); moveWithArrows(map); });
+all("[data-map]").forEach(moveWithArrows);
+all("[data-zooms]").forEach(zoomInPlace);
 all("[data-graph]").forEach(lightUp);
