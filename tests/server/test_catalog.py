@@ -20,6 +20,7 @@ from code_insight.errors import (
 )
 from code_insight.git import Call, GitLimits
 from code_insight.model import Repository as Held
+from code_insight.store import Reader
 
 from tests.server.git_server import GitHost
 from tests.server.places import Repository, catalog_at
@@ -385,3 +386,22 @@ def test_the_callers_folder_of_the_moment_does_not_matter(
 ) -> None:
     monkeypatch.chdir(repository.folder)
     assert catalog.add(os.curdir).indexed.repository.name == "local/flask"
+
+
+def test_the_first_commit_is_surveyed_at_once_and_a_small_change_takes_that_over(
+    catalog: Catalog, repository: Repository
+) -> None:
+    files: dict[str, str | bytes] = {f"use{n}.py": f"from cart import Cart\n\nx{n} = Cart()\n" for n in range(3)}
+    repository.commit(files | {"cart.py": "class Cart: ...\n"})
+    with Reader(catalog.add(str(repository.folder)).indexed) as reader:
+        assert reader.is_surveyed()
+        assert ("Cart", 3) in [(symbol.name, users) for symbol, users in reader.central(5)]
+    repository.commit({"cart.py": "\nx = 1\nclass Cart: ...\n", "use3.py": "from cart import Cart\n\nx = Cart()\n"})
+    changed = catalog.add(str(repository.folder)).indexed
+    with Reader(changed) as reader:
+        assert not reader.is_surveyed()
+        assert ("Cart", 3, 3) in [(symbol.name, symbol.start_line, users) for symbol, users in reader.central(5)]
+    list(catalog.deepen(changed))
+    with Reader(changed) as reader:
+        assert reader.is_surveyed()
+        assert ("Cart", 3, 4) in [(symbol.name, symbol.start_line, users) for symbol, users in reader.central(5)]

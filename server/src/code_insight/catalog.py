@@ -29,7 +29,8 @@ from code_insight.errors import (
     UrlRejected,
 )
 from code_insight.model import HistoryEnd, Repository
-from code_insight.store import IndexedCommit, Lineage
+from code_insight.queries import centrality, entries
+from code_insight.store import IndexedCommit, Lineage, Reader, Survey, Writer
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ _FOLDER_CHARACTERS = 200  # a name in a file system has at most 255 bytes
 _FIRST_DEPTH = 20  # commits that are fetched when a history is deepened; ten times as many each time it is not enough
 _MOST_PACKS = 8
 _WAITING_MAX = 8  # for a place to index
+_FEW_BLOBS = 200  # new in a commit: the survey of the one before holds till later
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,20 @@ class Catalog:
             known, parsed = source.index(home, ref, call, self.limits)
             commits = store.commits(source.repository, home / "index.db")
             indexed = next(commit for commit in commits if ref in commit.refs)
+            if len(commits) == 1 or parsed > _FEW_BLOBS:
+                self._survey(home, indexed)
             history = self._extend(source, home, indexed, call)
         return Added(indexed, known, parsed, time.monotonic() - began, history)
+
+    def _survey(self, home: Path, indexed: IndexedCommit) -> None:
+        """The commit has a survey of its own."""
+        with Reader(indexed) as reader:
+            if reader.is_surveyed():
+                return
+            central = tuple((symbol.blob, symbol.position, users) for symbol, users in centrality.central(reader))
+            found = Survey(central, tuple((one.what, one.name, one.target) for one in entries.entry_points(reader)))
+        with Writer(home / "index.db") as writer:
+            writer.set_survey(indexed.commit.oid, found)
 
     def _extend(self, source: _Folder | _Remote, home: Path, indexed: IndexedCommit, call: git.Call) -> HistoryEnd:
         """How far back the history goes after one more step; what hinders it does not hinder other answers."""
@@ -174,6 +188,8 @@ class Catalog:
     def deepen(self, indexed: IndexedCommit, call: git.Call | None = None) -> Iterator[HistoryEnd]:
         """How far back the history of a commit goes, after each of the steps that lead as far as it can be had.
 
+        Before the first of them, the commit gets a survey of its own if it has none.
+
         A shallow one is fetched, ever more of it. Others may add to the repository between two steps. Raises what
         `add` raises; what was read before is kept.
         """
@@ -182,6 +198,7 @@ class Catalog:
         depth = _FIRST_DEPTH
         while True:
             with self._job(call), self._home(indexed.repository, call, must_exist=True) as home:
+                self._survey(home, indexed)
                 found = source.extend(home, indexed.commit.oid, call, self.limits)
                 if found.end is HistoryEnd.SHALLOW and depth <= 10 * self.limits.history.commits:
                     is_more = source.fetch_deeper(home, indexed.commit.oid, depth, call, self.limits)

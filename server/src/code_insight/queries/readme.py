@@ -27,8 +27,24 @@ def title_of(text: str) -> str:
 def summary_of(text: str, name: str = "") -> str:
     """The paragraph of a README that says what the project is: "<Name> is …" if there is one, else its first prose."""
     candidates = [found for _, found in zip(range(_CANDIDATES), _paragraphs(text), strict=False)]
-    says = re.compile(rf"(?i)(the )?{re.escape(name)}\W.{{0,40}}?\b(is|are|provides|lets|makes|helps|gives|allows)\b")
-    best = next((found for found in candidates if name and says.match(found)), candidates[0] if candidates else "")
+    return _shortened(_introduction(candidates, name) or (candidates[0] if candidates else ""))
+
+
+def introduction_of(text: str, name: str) -> str:
+    """The paragraph of a README that says "<Name> is …"; "" when none does."""
+    candidates = [found for _, found in zip(range(_CANDIDATES), _paragraphs(text), strict=False)]
+    return _shortened(_introduction(candidates, name))
+
+
+def _introduction(candidates: list[str], name: str) -> str:
+    says = re.compile(
+        rf"(?i)(the )?{re.escape(name)}\W{{1,3}}([a-z-]+ |\([^)]{{0,40}}\),? ){{0,3}}"
+        r"(is|are|provides|lets|makes|helps|gives|allows|sends|implements|offers|brings)\b"
+    )
+    return next((found for found in candidates if name and says.match(found)), "")
+
+
+def _shortened(best: str) -> str:
     best = re.sub(r"(?<=[.!?]) [^.!?]*:$", "", best)  # what announces a list
     return best if len(best) <= _LONGEST else best[: _LONGEST - 1].rsplit(" ", 1)[0] + "…"
 

@@ -80,6 +80,7 @@ def read_manifests(reader: Reader, files: list[SourceFile]) -> Said:
             except (ValueError, KeyError, TypeError, AttributeError, configparser.Error, RecursionError):
                 continue  # a manifest that its own tool would refuse says nothing
     _python_programs(said, paths, shallow)
+    _c_headers(said, paths)
     return said
 
 
@@ -258,9 +259,37 @@ def _composer(said: Said, it: _Manifest) -> None:
 def _gemspec(said: Said, it: _Manifest) -> None:
     found = {key: value for key, _, value in re.findall(r"\.(name|summary)\s*=\s*([\"'])(.{1,200}?)\2", it.text)}
     _describe(said, found.get("name"), found.get("summary"))
+    for path in sorted(it.paths):
+        folder, _, name = path.rpartition("/")
+        if folder in ("exe", "bin") and re.search(rf"executables.*\b({re.escape(name)}\b|{folder}/)", it.text):
+            said.entry_points.append(EntryPoint("command", name, path))
     library = f"lib/{found.get('name')}.rb"
     if library in it.paths:
         said.entry_points.append(EntryPoint("library", f"require '{found['name']}'", library))
+
+
+def _dotnet(said: Said, it: _Manifest) -> None:
+    """Only the outermost solution, or project; its name is said where there are several to choose from."""
+    suffix = it.path.rpartition(".")[2].lower()
+    if suffix == "csproj" and "<OutputType>Exe" not in it.text:
+        said_name = re.search(r"<AssemblyName>\s*([\w.-]{1,200})", it.text)
+        name = said_name[1] if said_name else it.path.rpartition("/")[2].removesuffix(".csproj")
+        library = EntryPoint("library", name, it.folder or it.path)
+        said.entry_points += [library] if library not in said.entry_points else []
+    if any("dotnet build" in command.line for command in said.commands):
+        return
+    beside = [path for path in it.paths if path.rpartition("/")[0] == it.folder and path.lower().endswith(suffix)]
+    best = min(beside, key=lambda path: (len(path), path)).rpartition("/")[2]
+    name = f" {best}" if len(beside) > 1 else ""
+    _command(said, "build", it.at(f"dotnet build{name}"), it.path)
+    _command(said, "test", it.at(f"dotnet test{name}"), it.path)
+
+
+def _c_headers(said: Said, paths: set[str]) -> None:
+    """A folder of headers that others include: include/fmt/, include/zlib.h."""
+    folders = {path.split("/")[1] for path in paths if re.fullmatch(r"include/[^/]+/[^/]+\.(?:h|hpp|hh|hxx)", path)}
+    for folder in sorted(folders)[:4]:
+        said.entry_points.append(EntryPoint("library", f"#include <{folder}/…>", f"include/{folder}"))
 
 
 def _maven(said: Said, it: _Manifest) -> None:
@@ -268,9 +297,29 @@ def _maven(said: Said, it: _Manifest) -> None:
     text = re.sub(r"(?s)<(parent|dependencies|build|dependencyManagement)>.*?</\1>", "", it.text)
     found = dict(re.findall(r"<(name|artifactId|description)>\s*([^<]{1,400}?)\s*<", text))
     _describe(said, found.get("name") or found.get("artifactId"), found.get("description"))
+    group = re.search(r"<groupId>\s*([\w.-]{1,200})\s*<", it.text)
+    has_code = any(path.startswith(f"{it.folder}/src/main/".lstrip("/")) for path in it.paths)
+    if group and has_code and found.get("artifactId"):
+        said.entry_points.append(EntryPoint("library", f"{group[1]}:{found['artifactId']}", it.path))
     _always("mvn package", "mvn test")(said, it)
 
 
+TOOLS_OF = {  # manifest → family of the language whose projects are built with it
+    "pyproject.toml": "python",
+    "setup.cfg": "python",
+    "tox.ini": "python",
+    "noxfile.py": "python",
+    "pytest.ini": "python",
+    "package.json": "javascript",
+    "cargo.toml": "rust",
+    "go.mod": "go",
+    "composer.json": "php",
+    "gemfile": "ruby",
+    "rakefile": "ruby",
+    "pom.xml": "java",
+    "build.gradle": "java",
+    "build.gradle.kts": "java",
+}
 _PARSERS: dict[str, _Parse] = {
     "pyproject.toml": _pyproject,
     "setup.cfg": _setup_cfg,
@@ -296,8 +345,8 @@ _PARSERS: dict[str, _Parse] = {
     "rakefile": _always("rake", ""),
     "gemfile": _always("bundle install", ""),
     "*.gemspec": _gemspec,
-    "*.sln": _always("dotnet build", "dotnet test"),
-    "*.csproj": _always("dotnet build", "dotnet test"),
+    "*.sln": _dotnet,
+    "*.csproj": _dotnet,
 }
 
 

@@ -4,6 +4,7 @@ from code_insight.store.packing import PackedFacts, pack
 from code_insight.store.past import Lineage, Past, PastChange, PastEntry, short
 from code_insight.store.reading import IndexedCommit, Reader, commits, last_name
 from code_insight.store.schema import FORMAT_VERSION, discard, is_damaged
+from code_insight.store.survey import Survey
 from code_insight.store.writing import NewBlob, NewFile, Writer
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "PastChange",
     "PastEntry",
     "Reader",
+    "Survey",
     "Writer",
     "commits",
     "discard",

@@ -23,6 +23,7 @@ from code_insight.model import (
     Symbol,
     SymbolKind,
 )
+from code_insight.store.central import central_symbols
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
 from code_insight.store.schema import FORMAT_VERSION, connect_to_read, storage_errors, version_of
@@ -198,13 +199,30 @@ class Reader:
         return [symbol for symbol in found if name in {last_name(base) for base in symbol.bases}]
 
     def central(self, most: int) -> list[tuple[Symbol, int]]:
-        """The symbols that matter most, best first, each with the number of files that use its name."""
+        """The symbols that matter most, best first, each with about the number of files that use it."""
         query = (
             f"SELECT {_SYMBOL}, central.users FROM central JOIN symbol USING (blob, position) JOIN name USING (name)"  # noqa: S608
             f" JOIN blob USING (blob) {_ITS_FILE.format('central')}"
             " WHERE central.commit_ = :commit ORDER BY place LIMIT :most"
         )
         return [(_symbol(row[:-1]), int(row[-1])) for row in self._rows(query, most=most)]
+
+    def ranked_by_name(self, most: int) -> list[tuple[Symbol, int]]:
+        """The same, as far as names alone tell; worked out anew, from all names of the commit."""
+        query = f"{_SYMBOLS} WHERE symbol.blob = :blob AND position = :position LIMIT 1"
+        with storage_errors("read"):
+            ranked = list(central_symbols(self._db, self.indexed.row, most))
+        found = [(self._rows(query, blob=blob, position=position), users) for blob, position, users in ranked]
+        return [(_symbol(row), users) for rows, users in found for row in rows]
+
+    def entries(self) -> list[tuple[str, str, str]]:
+        """(what, name, target) of the routes and commands of the commit, in their order."""
+        query = "SELECT what, name, target FROM entry WHERE commit_ = :commit ORDER BY place"
+        return [(row[0], row[1], row[2]) for row in self._rows(query)]
+
+    def is_surveyed(self) -> bool:
+        """Whether what `central` and `entries` say was worked out for this commit, and not for one before."""
+        return any(row[0] for row in self._rows("SELECT is_surveyed FROM commit_ WHERE commit_ = :commit"))
 
     def occurrences(self, name: str) -> Iterator[Occurrence]:
         """All uses of a name, by path, then line."""

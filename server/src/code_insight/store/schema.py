@@ -22,7 +22,8 @@ from code_insight.model import ReferenceKind
 # 4  2026-11: places of occurrences in half the space; words instead of trigrams.
 # 5  2026-11: the history of a commit.
 # 6  2026-11: what names are attributes of, as numbers.
-FORMAT_VERSION = 6
+# 7  2026-11: the survey of a commit: entry points, and which symbols matter by what uses mean.
+FORMAT_VERSION = 7
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
@@ -91,7 +92,8 @@ CREATE TABLE commit_ (
   time INTEGER NOT NULL,
   subject TEXT NOT NULL,
   facts_version INTEGER NOT NULL,
-  indexed_at INTEGER NOT NULL
+  indexed_at INTEGER NOT NULL,
+  is_surveyed INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE file (
   commit_ INTEGER NOT NULL,
@@ -110,6 +112,14 @@ CREATE TABLE central (
   blob INTEGER NOT NULL,
   position INTEGER NOT NULL,
   users INTEGER NOT NULL,
+  PRIMARY KEY (commit_, place)
+) WITHOUT ROWID;
+CREATE TABLE entry (
+  commit_ INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  name TEXT NOT NULL,
+  target TEXT NOT NULL,
   PRIMARY KEY (commit_, place)
 ) WITHOUT ROWID;
 CREATE TABLE author (

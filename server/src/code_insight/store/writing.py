@@ -14,8 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from code_insight.model import Change, Commit, FileRole, PastCommit, SkipReason
-from code_insight.store import past
-from code_insight.store.central import central_symbols
+from code_insight.store import past, survey
 from code_insight.store.packing import PackedFacts
 from code_insight.store.schema import (
     FORMAT_VERSION,
@@ -173,7 +172,7 @@ class Writer:
 
     def _insert_commit(self, older: int, commit: Commit, files: Iterable[NewFile], now: int) -> int:
         """The number of the commit, which replaces itself with facts of an older version where `older` is not 0."""
-        for table in ("commit_", "file", "central"):
+        for table in ("commit_", "file", "central", "entry"):
             self._db.execute(f"DELETE FROM {table} WHERE commit_ = ?", (older,))  # noqa: S608
         cursor = self._db.execute(
             "INSERT INTO commit_ (commit_, oid, tree, time, subject, facts_version, indexed_at)"
@@ -185,12 +184,13 @@ class Writer:
             "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
             ((number, new.path, new.oid, new.blob, new.size_bytes, new.role, new.skip_reason) for new in files),
         )
-        self._db.executemany("INSERT INTO central VALUES (?, ?, ?, ?, ?)", self._central(number))
+        survey.carry_over(self._db, number)
         return number
 
-    def _central(self, commit: int, most: int = 200) -> Iterator[tuple[int, int, int, int, int]]:
-        for place, (blob, position, users) in enumerate(central_symbols(self._db, commit, most)):
-            yield commit, place, blob, position, users
+    def set_survey(self, oid: str, found: survey.Survey) -> None:
+        """That is the survey of an indexed commit now."""
+        with storage_errors("written"), self._transaction():
+            survey.keep(self._db, oid, found)
 
     def has_commit(self, oid: str) -> bool:
         """Whether this commit is in the index, whole, with the facts of this version."""
@@ -225,7 +225,7 @@ class Writer:
         rows = [row[0] for query in (named, newest) for row in self._db.execute(query)]
         kept = list(dict.fromkeys([added, *rows]))[: max(1, keep)]
         marks = ",".join(map(str, kept))
-        for table in ("commit_", "file", "central", "lineage", "ref"):
+        for table in ("commit_", "file", "central", "entry", "lineage", "ref"):
             self._db.execute(f"DELETE FROM {table} WHERE commit_ NOT IN ({marks})")  # noqa: S608
         orphans = self._db.execute("SELECT blob, text FROM blob WHERE blob NOT IN (SELECT blob FROM file)").fetchall()
         for blob, text in orphans:

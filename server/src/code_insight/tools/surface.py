@@ -58,7 +58,7 @@ class Surface:
         """
         added = await _in_thread_with_progress(lambda call: self.catalog.add(url, ref, call), ctx)
         indexed = added.indexed
-        if added.history in (HistoryEnd.PENDING, HistoryEnd.SHALLOW):
+        if not added.was_known or added.history in (HistoryEnd.PENDING, HistoryEnd.SHALLOW):
             self.catalog.deepen_later(indexed)
         with Reader(indexed) as reader:
             total, with_text, symbols = reader.totals()
@@ -81,14 +81,14 @@ class Surface:
         """
         indexed = self.catalog.find(repository)
         found = overview.overview(indexed, path)
-        main = next((language.name for language in found.languages if language.name), "")
+        main = found.main_language or next((language.name for language in found.languages if language.name), "")
         sections = [
             Section("", [_title(found)]),
             Section("Languages", [_languages(found)]),
             Section(f"Layout: folder, files, lines, language unless {main}", _layout(found, main), _ask_folders, 5),
             Section("Starts at", _entry_points(found), keep=3),
             Section("Build and test", _commands(found), keep=2),
-            Section("Most used: files that use the name, its definition", _central(found), _ask_symbol, 5),
+            Section("Most used: about how many files use it, its definition", _central(found), _ask_symbol, 5),
             Section("Read first", _documents(found)),
             Section("Not indexed", [f"  {count:,} {reason}, such as {path}" for reason, count, path in found.skipped]),
         ]
@@ -181,8 +181,14 @@ def _ask_folders(_shown: int) -> str:
 
 
 def _entry_points(found: overview.Overview) -> list[str]:
-    rows = [f"  {entry.what}: {entry.name} → {entry.target}" for entry in found.entry_points]
-    return rows[:12] + ([f"  and {len(rows) - 12} more"] if len(rows) > 12 else [])
+    rows: dict[str, list[str]] = {}
+    for entry in found.entry_points:
+        rows.setdefault(entry.what, []).append(f"  {entry.what}: {entry.name} → {entry.target}")
+    return [row for group in rows.values() for row in _first(group, 10)]
+
+
+def _first(rows: list[str], most: int) -> list[str]:
+    return rows if len(rows) <= most else [*rows[:most], f"  and {len(rows) - most} more of these"]
 
 
 def _commands(found: overview.Overview) -> list[str]:
