@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from code_insight_deploy.flysim.sim import ADDRESS_FILE, NoSim, Sim, read_address
+from code_insight_deploy.flysim.world import STATE_FILE, World
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -68,8 +69,8 @@ def stop(folder: Path, *, remove: bool) -> None:
         if found and found[0].healthy():
             _end(found[1])
         (folder / ADDRESS_FILE).unlink(missing_ok=True)
-        if remove:
-            _remove(folder)
+        if (folder / STATE_FILE).exists():
+            _clear(folder, remove=remove)
 
 
 def _end(pid: int) -> None:
@@ -94,17 +95,18 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _remove(folder: Path) -> None:
-    """What the sim has left in the engine, and in its folder."""
+def _clear(folder: Path, *, remove: bool) -> None:
+    """End the registry of a sim that was killed; with `remove`, leave nothing of it in the engine and its folder."""
     import docker
 
     from code_insight_deploy.flysim.containers import Containers
     from code_insight_deploy.flysim.registry import Backend
-    from code_insight_deploy.flysim.world import STATE_FILE, World
 
     world = World.load(folder)
     with contextlib.closing(docker.from_env()) as engine:
         Backend(folder, engine, world.id).end_leftover()
+        if not remove:
+            return
         Containers(engine, world.id).remove_all(f"127.0.0.1:{world.port}")
     for name in ("registry", "bin"):
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -147,7 +147,8 @@ class Containers:
 
     def pause(self, container: str) -> None:
         """Stand still, memory kept."""
-        self._engine.api.pause(container)
+        with contextlib.suppress(docker.errors.APIError):  # it stands still already
+            self._engine.api.pause(container)
 
     def unpause(self, container: str) -> None:
         """Go on."""

@@ -338,10 +338,17 @@ class Lifecycle:
     async def _take_over(self) -> None:
         """Find the containers of a sim that ran before, and finish what it had begun."""
         await self._see()
+        alive = {machine.id for app in self._world.apps.values() for machine in app.alive}
+        for left in [seen for seen in self.seen.values() if seen.machine not in alive]:
+            await asyncio.to_thread(self._containers.remove, left.id)
         for app in self._world.apps.values():
             for machine in app.alive:
                 if machine.state == "started" and machine.id in self.seen:
                     self.checks.begin(machine, keep=True)
+                elif machine.state == "stopping":
+                    self._in_background(machine, self._stop(machine, DEFAULT_SIGNAL, DEFAULT_STOP_SECONDS, "stopped"))
+                elif machine.state == "suspending":
+                    self._in_background(machine, self._suspend(machine))
                 elif machine.state not in SETTLED and machine.state != "created":
                     self._in_background(machine, self._launch(app, machine))
 

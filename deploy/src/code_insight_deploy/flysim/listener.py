@@ -7,6 +7,8 @@ from typing import Any
 
 import uvicorn
 
+from code_insight_deploy.flysim.sim import NoSim
+
 BACKLOG = 256
 
 
@@ -18,9 +20,12 @@ class Listener:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind(("127.0.0.1", port))
-        except OSError:
+        except OSError as error:
             self._socket.close()
-            raise
+            raise NoSim(
+                f"port {port}, at which this sim was before, cannot be had: {error.strerror}",
+                "End what listens there; or `make local-stop`, and begin anew at another port.",
+            ) from error
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
             app,
