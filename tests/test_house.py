@@ -13,6 +13,10 @@ from types import ModuleType
 
 import pytest
 from code_insight.settings import Settings
+from code_insight_deploy.flysim.api import Api
+from code_insight_deploy.flysim.faults import EFFECTS
+from code_insight_deploy.flysim.flaps import Flaps
+from code_insight_deploy.flysim.registry import OPERATIONS
 from code_insight_deploy.ledger import STATE_VARIABLE
 
 from tests.deploy.release.faults import ROWS
@@ -127,3 +131,32 @@ def test_the_first_thirty_lines_of_the_readme_name_the_two_commands() -> None:
     beginning = "\n".join((TOP / "README.md").read_text("utf-8").splitlines()[:40])
     assert "make serve" in beginning
     assert "make test" in beginning
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = [
+        (page.name, file, function)
+        for page in (TOP / "docs").glob("*.md")
+        for file, function in re.findall(r"`([\w/]+\.py)::(test_\w+)`", page.read_text("utf-8"))
+    ]
+    there = {path: _functions(path) for path in (TOP / "tests").rglob("test_*.py")}
+    wrong = [
+        (page, file, function)
+        for page, file, function in named
+        if not any(function in functions for path, functions in there.items() if path.as_posix().endswith(f"/{file}"))
+    ]
+    assert named
+    assert wrong == []
+
+
+def _functions(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_the_page_of_flysim_names_every_fault_and_every_operation() -> None:
+    page = (TOP / "docs/flysim.md").read_text("utf-8")
+    served = [*Flaps.__new__(Flaps).routes(), *Api.__new__(Api).routes()]
+    operations = {route.name for route in served} - {"graphql"}
+    operations |= {name for _, names in OPERATIONS for name in names.values()}
+    assert [name for name in sorted(EFFECTS | operations) if f"`{name}`" not in page] == []

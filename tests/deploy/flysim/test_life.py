@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -14,6 +15,7 @@ from code_insight_deploy import flysim
 from code_insight_deploy.flysim import NoSim, Sim
 from code_insight_deploy.flysim.sim import read_address
 from code_insight_deploy.flysim.world import STATE_FILE
+from docker.models.containers import Container
 
 from tests.deploy.flysim.places import Fly, Json, Pushed, push, until
 
@@ -75,11 +77,15 @@ def with_a_machine(engine: docker.DockerClient, sim: Sim, image: str) -> tuple[F
     return somebody, somebody.well(made["id"]), pushed
 
 
+def containers_of(engine: docker.DockerClient, machine: Json) -> list[Container]:
+    return list(engine.containers.list(all=True, filters={"label": f"flysim.machine={machine['id']}"}))
+
+
 def left(engine: docker.DockerClient, sim: Sim, world: str) -> list[str]:
     """What there is in the engine of a sim: containers, volumes, networks, images."""
-    label = {"filters": {"label": f"flysim={world}"}}
-    containers = [str(found.name) for found in engine.containers.list(all=True, **label)]
-    volumes = [str(found.name) for found in engine.volumes.list(**label)]
+    label: dict[str, Any] = {"label": f"flysim={world}"}
+    containers = [str(found.name) for found in engine.containers.list(all=True, filters=label)]
+    volumes = [str(found.name) for found in engine.volumes.list(filters=label)]
     networks = [str(found.name) for found in engine.networks.list(names=[f"flysim-{world}"])]
     named = [*(name for image in engine.api.images() for name in image.get("RepoTags") or [])]
     digests = [*(name for image in engine.api.images() for name in image.get("RepoDigests") or [])]
@@ -125,7 +131,7 @@ def test_a_machine_that_died_while_no_sim_looked_is_restarted(
     folder = folders("died")
     somebody, machine, _ = with_a_machine(engine, start(folder), images[0])
     kill(folder)
-    for container in engine.containers.list(filters={"label": f"flysim.machine={machine['id']}"}):
+    for container in containers_of(engine, machine):
         container.kill()
     start(folder)
     said = somebody.until(machine["id"], lambda said: any(event["type"] == "exit" for event in said["events"]))
@@ -159,8 +165,7 @@ def test_a_machine_that_a_killed_sim_had_destroyed_does_not_run_on(
     kill(folder)
     edited(folder, lambda said: said.update(state="destroyed"))
     start(folder)
-    label = {"label": f"flysim.machine={machine['id']}"}
-    until(lambda: engine.containers.list(all=True, filters=label), lambda found: not found)
+    until(lambda: containers_of(engine, machine), lambda found: not found)
     assert somebody.ask("GET", "/machines").json() == []
     somebody.client.close()
 
@@ -193,8 +198,7 @@ def test_stopped_machines_run_on_until_all_is_removed(
     flysim.stop(folder)
     assert flysim.find(folder) is None
     assert not is_running(pid)
-    label = {"label": f"flysim.machine={machine['id']}"}
-    assert [found.status for found in engine.containers.list(filters=label)] == ["running"]
+    assert [found.status for found in containers_of(engine, machine)] == ["running"]
     assert start(folder).host == somebody.sim.host
     assert start(folder).host == somebody.sim.host
     flysim.stop(folder, remove=True)
