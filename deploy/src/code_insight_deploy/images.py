@@ -1,7 +1,8 @@
 """The Docker SDK: build an image from a tree, find one that was built before, run one as a Fly machine would.
 
 The engine is asked for BuildKit (version 2 of its /build), which the SDK has no method for; the SDK's own connection
-carries the request. With SOURCE_DATE_EPOCH the time of the build is in no part of the image.
+carries the request. With SOURCE_DATE_EPOCH the time of the build is in no part of the image; where the engine does not
+know that, the image is repacked.
 """
 
 import base64
@@ -10,6 +11,7 @@ import io
 import json
 import shlex
 import tarfile
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from code_insight_deploy.apps import App
 from code_insight_deploy.buildlog import BuildLog
 from code_insight_deploy.errors import BuildFailed, NoBase, NoEngine, NotReproducible
 from code_insight_deploy.proofs import BuiltImage, SourceTree
+from code_insight_deploy.repacking import EPOCH, repack
 from code_insight_deploy.source import archive
 
 NAME = "code-insight"
@@ -79,7 +82,10 @@ def build(
     arguments = {"BASE": base, "SOURCE_TREE": source.tree, "VERSION": _version(context), "SOURCE_DATE_EPOCH": "0"}
     say(f"git archive {source.tree} | {shlex.join(build_command(reference, arguments))}")
     _post_build(client, context, reference, arguments, {BASE_LABEL: base_is}, say, cold=cold)
-    return _built(client.images.get(reference), reference, source)
+    image = client.images.get(reference)
+    return _built(
+        image if _is_timeless(image) else _repacked(client, image, reference, base_is, say), reference, source
+    )
 
 
 def build_twice(client: docker.DockerClient, folder: Path, source: SourceTree, base: str, say: Say) -> BuiltImage:
@@ -126,10 +132,30 @@ def find(client: docker.DockerClient, source: SourceTree, base: str, say: Say) -
 
 
 def _find(client: docker.DockerClient, source: SourceTree, base_id: str) -> Image | None:
-    """An image that was made of this very tree on this very base."""
+    """An image that was made of this very tree on this very base, and that no clock has a part in."""
     labels = [f"{TREE_LABEL}={source.tree}", f"{BASE_LABEL}={base_id}"]
-    images = client.images.list(filters={"label": labels})
+    images = [image for image in client.images.list(filters={"label": labels}) if _is_timeless(image)]
     return images[0] if images else None
+
+
+def _is_timeless(image: Image) -> bool:
+    return str(image.attrs.get("Created") or EPOCH) == EPOCH
+
+
+def _repacked(client: docker.DockerClient, image: Image, reference: str, base_id: str, say: Say) -> Image:
+    """The same image without the time of its build, in its place."""
+    say(f"{image.id} names the time of its build, since this engine does not know SOURCE_DATE_EPOCH: it is repacked")
+    base_layers = client.images.get(base_id).attrs["RootFS"]["Layers"]
+    with tempfile.TemporaryDirectory(prefix="code-insight-image-") as folder:
+        saved, repacked = Path(folder) / "saved.tar", Path(folder) / "repacked.tar"
+        with saved.open("wb") as file:
+            file.writelines(image.save())
+        repack(saved, repacked, reference, base_layers)
+        with repacked.open("rb") as file:
+            client.images.load(file)
+    with contextlib.suppress(docker.errors.APIError):  # somebody may use it
+        client.images.remove(str(image.id), noprune=True)
+    return client.images.get(reference)
 
 
 def _built(image: Image, reference: str, source: SourceTree) -> BuiltImage:
