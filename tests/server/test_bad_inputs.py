@@ -8,6 +8,7 @@ leave (a client that goes away), crowd (many calls at once), same (two calls tha
 import concurrent.futures
 import contextlib
 import copy
+import hashlib
 import http.client
 import json
 import os
@@ -52,12 +53,17 @@ def place(tmp_path_factory: pytest.TempPathFactory, host: GitHost) -> Iterator[_
         "picture.bin": b"\0\1",
     }
     Repository(folder / "plain").commit(files)
+    Repository(folder / "hidden").commit(files)
+    digest = hashlib.sha256(b"GOODTOKEN").hexdigest()
+    access = f'anonymous = "adds"\nhidden = ["local/hidden"]\n[tokens.good]\nsha256 = "{digest}"\n'
+    (folder / "access.toml").write_text(access)
     hosted = Repository(host.root / "plain")
     hosted.commit(files)
     hosted.git("update-server-info")
     common = {"LOCAL_FOLDERS": str(folder), "CA_FILE": str(host.ca_file), "ALLOWED_HOSTS": OURS}
     common |= {"CLIENT_REQUESTS_PER_MINUTE": "0", "CLIENT_REQUESTS_AT_ONCE": "64", "GIT_MEMORY_BYTES_MAX": str(1 << 29)}
-    common |= {"CLONE_SECONDS_MAX": "6", "JOB_SECONDS_MAX": "12", "REPOSITORIES": str(folder / "plain")}
+    common |= {"CLONE_SECONDS_MAX": "6", "JOB_SECONDS_MAX": "12", "REPOSITORIES": f"{folder}/plain {folder}/hidden"}
+    common |= {"ACCESS_FILE": str(folder / "access.toml")}
     hosts = f"github.com {host.authority}"
     inside = f"{INSIDE} git.example.invalid:{host.server_port}"
     for name in ("open", "by_name"):
@@ -88,7 +94,7 @@ def test_a_bad_input_is_answered_and_the_server_lives_on(place: _Place, row: dic
             said = log.read().decode()
         assert "Traceback" not in said
         assert " ERROR " not in said
-        assert "SECRETPW" not in said
+        assert not {secret for secret in ("SECRETPW", "WRONGTOKEN", "CANARY") if secret in said}
 
 
 def test_no_row_stands_twice() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from code_insight import __version__, settings
+from code_insight import __version__, access, settings
 from code_insight.settings import Settings, SettingsError
 from code_insight.web.guard import logs
 
@@ -108,6 +108,11 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
     from code_insight.web.info import Identity, Readiness
     from code_insight.web.shell import Shell
 
+    try:
+        everybody = access.parse(Path(found.access_file).read_text("utf-8")) if found.access_file else access.Access()
+    except (OSError, ValueError, TypeError) as error:
+        print(f"CODE_INSIGHT_ACCESS_FILE={found.access_file!r}: {error}", file=sys.stderr)
+        return 2
     wanted = (*found.repositories, *(str(Path(u).resolve()) if _is_folder(u) else u for u in also))
     readiness = Readiness(waiting_for=wanted)
     state: dict[str, Any] = {}
@@ -133,7 +138,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
 
     identity = Identity(__version__, found.source_tree, _index_format(), _machine(found))
     config = uvicorn.Config(
-        _guarded(Shell(identity, readiness, load, repositories, failed), found),
+        _guarded(Shell(identity, readiness, load, repositories, failed), found, everybody),
         host=found.host,
         port=found.port,
         http=protocol(ConnectionLimits(found.connections_max, found.receive_seconds_max)),
@@ -157,7 +162,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
     os._exit(1 if state.get("failed") or not server.started else 0)
 
 
-def _guarded(shell: Shell, found: Settings) -> Guard:
+def _guarded(shell: Shell, found: Settings, everybody: access.Access) -> Guard:
     from code_insight.web.guard.asking import Guard, GuardLimits
 
     limits = GuardLimits(
@@ -171,7 +176,7 @@ def _guarded(shell: Shell, found: Settings) -> Guard:
         from code_insight.web.guard.metrics import Metrics
 
         observer = Metrics(found.host, found.metrics_port)
-    return Guard(shell, limits, is_on_fly=bool(found.fly_app_name), observer=observer)
+    return Guard(shell, limits, everybody, is_on_fly=bool(found.fly_app_name), observer=observer)
 
 
 def _is_folder(url: str) -> bool:

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from code_insight import ancestry, clone_url, git, store
+from code_insight import access, ancestry, clone_url, git, store
 from code_insight.clone_url import ClonePolicy, CloneUrl
 from code_insight.errors import (
     Busy,
     Cancelled,
     FetchFailed,
+    Forbidden,
     InsightError,
     NotFound,
     StorageFailed,
@@ -93,7 +94,10 @@ class Catalog:
             self._jobs.acquire(timeout=wait_seconds / self.limits.jobs)
 
     def repositories(self) -> list[Repository]:
-        """All repositories that are held, by name, whether or not a commit of them is whole."""
+        """All repositories that the caller may see, by name, whether or not a commit of them is whole."""
+        return [held for held in self._everything() if access.current.get().may_see(held.name)]
+
+    def _everything(self) -> list[Repository]:
         found = []
         for home in self._homes():
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -149,12 +153,15 @@ class Catalog:
         """The commit that `ref` ("" for the default branch) names now is indexed and answers from here on.
 
         Does nothing but look when it is indexed already. Raises UrlRejected, NotFound, FetchFailed, RepositoryEmpty,
-        RepositoryTooLarge, StorageFailed, TookTooLong, Cancelled, Busy; what was indexed before is untouched then.
+        RepositoryTooLarge, StorageFailed, TookTooLong, Cancelled, Busy, Forbidden; what was indexed before is
+        untouched then.
         """
         began = time.monotonic()
         call = self._with_deadline(call or git.Call(), began + self.limits.job_seconds)
         if ref:
             git.valid_ref(ref)
+        if not access.current.get().may_add:
+            raise Forbidden("You may not add repositories to this server.", "list_repositories names those it has.")
         source = self._source(url)
         with self._job(call), self._home(source.repository, call) as home:
             known, parsed = source.index(home, ref, call, self.limits)
@@ -245,8 +252,10 @@ class Catalog:
 
     def _source(self, url: str) -> _Folder | _Remote:
         if url.startswith(("/", "~", "./", "../")) or url == ".":
-            return _Folder.parse(url, self.limits.local_folders, {held.name: held.url for held in self.repositories()})
+            return _Folder.parse(url, self.limits.local_folders, {held.name: held.url for held in self._everything()})
         parsed = clone_url.parse(url, self.limits.clone)
+        if not access.current.get().may_see(parsed.name):
+            raise FetchFailed("There is no repository at that URL for you.", "Check the URL.")
         return _Remote(Repository(parsed.name, parsed.url), parsed)
 
     @contextlib.contextmanager
@@ -271,7 +280,7 @@ class Catalog:
         home = self._home_of(repository)
         about = home / "repository.json"
         try:
-            if not about.exists() and len(self.repositories()) >= self.limits.repositories:
+            if not about.exists() and len(self._everything()) >= self.limits.repositories:
                 raise StorageFailed("This server holds as many repositories as it may.", "Ask one of those it has.")
             locks = self.folder / "locks"
             locks.mkdir(parents=True, exist_ok=True)
@@ -324,11 +333,11 @@ class _Folder:
                 else "That folder is not below an allowed one.",
                 "Give an https URL; the operator can allow folders with CODE_INSIGHT_LOCAL_FOLDERS.",
             )
-        if not is_there:
-            raise NotFound(f"There is no folder {text}.", "Check the path.")
         name = f"local/{folder.name}"
         if held.get(name, str(folder)) != str(folder):  # another folder of that name came first
             name += "-" + hashlib.sha256(str(folder).encode()).hexdigest()[:6]
+        if not is_there or not access.current.get().may_see(name):
+            raise NotFound(f"There is no folder {text}.", "Check the path.")
         return _Folder(Repository(name, str(folder)), git.git_dir_of(folder))
 
     def index(self, home: Path, ref: str, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:

@@ -72,6 +72,12 @@ class Cancelled(InsightError):
     code = "cancelled"
 
 
+class Forbidden(InsightError):
+    """The caller may not do this here."""
+
+    code = "forbidden"
+
+
 class Busy(InsightError):
     """Too many wait already; refused before any work."""
 

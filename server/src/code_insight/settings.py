@@ -53,6 +53,7 @@ class Settings:
     requests_at_once: int = 128  # that are being answered
     client_requests_at_once: int = 16
     client_requests_per_minute: int = 600  # and as many at once after a quiet minute; 0 for any number
+    access_file: str = ""  # who may ask without a token, and which tokens there are (docs/operating.md)
     metrics_port: int = 0  # where Prometheus asks; 0 for nowhere
     log_format: str = "text"  # or "json"
     source_tree: str = ""  # git tree of the source that runs, baked into the image
@@ -182,6 +183,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "requests_at_once": _whole(1, 100_000),
     "client_requests_at_once": _whole(1, 100_000),
     "client_requests_per_minute": _whole(0, 10_000_000),
+    "access_file": _file,
     "metrics_port": _whole(0, 65_535),
     "log_format": _one_of("text", "json"),
     "source_tree": _oid,

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from code_insight import access
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -43,12 +45,19 @@ def payload(
         "tree": identity.tree or None,
         "index_format": identity.index_format,
         "ready": readiness.is_ready,
-        "waiting_for": list(readiness.waiting_for),
+        "waiting_for": [url for url in readiness.waiting_for if access.current.get().may_see(_name_of(url))],
         "repositories": repositories() if readiness.is_loaded else [],
         "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(readiness.started_at)),
         "uptime_seconds": round(time.monotonic() - readiness.started, 3),
         "machine": dict(identity.machine) or None,
     }
+
+
+def _name_of(url: str) -> str:
+    """What the repository of a configured URL or folder will be called."""
+    if "://" in url:
+        return url.partition("://")[2].strip("/").removesuffix(".git")
+    return f"local/{url.rstrip('/').rpartition('/')[2]}"
 
 
 def response(body: Mapping[str, Any], *, must_be_ready: bool) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Protocol
 
+from code_insight import access
+from code_insight.access import Access, Principal
 from code_insight.web.guard import logs
 from code_insight.web.guard.rates import Rates
 
@@ -54,8 +56,9 @@ class Observer(Protocol):
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, reason: str, message: str, retry_seconds: int = 0) -> None:
-        self.status, self.reason, self.message, self.retry_seconds = status, reason, message, retry_seconds
+    def __init__(self, status: int, reason: str, message: str, retry_seconds: int = 0, challenge: str = "") -> None:
+        self.status, self.reason, self.message = status, reason, message
+        self.retry_seconds, self.challenge = retry_seconds, challenge
         super().__init__(message)
 
 
@@ -63,9 +66,16 @@ class Guard:
     """An ASGI application around another one. On Fly, the platform's proxy says who asks; elsewhere the socket does."""
 
     def __init__(
-        self, app: App, limits: GuardLimits, *, is_on_fly: bool = False, observer: Observer | None = None
+        self,
+        app: App,
+        limits: GuardLimits,
+        everybody: Access | None = None,
+        *,
+        is_on_fly: bool = False,
+        observer: Observer | None = None,
     ) -> None:
         self._app, self._limits, self._is_on_fly, self._observer = app, limits, is_on_fly, observer
+        self._everybody = everybody or Access()
         self._rates = Rates(limits.client_requests_per_minute)
         self._at_once: Counter[str] = Counter()
 
@@ -74,12 +84,14 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = _Request(scope, send, self._client(scope))
-        token = logs.request_id.set(request.id)
+        before = logs.request_id.set(request.id)
+        asked_by = access.current.set(self._everybody.anonymous)
         try:
             await self._answer(request, receive)
         finally:
             self._write_down(request)
-            logs.request_id.reset(token)
+            access.current.reset(asked_by)
+            logs.request_id.reset(before)
 
     async def _answer(self, request: _Request, receive: Receive) -> None:
         try:
@@ -117,10 +129,28 @@ class Guard:
         headers = request.scope["headers"]
         if len(headers) > _HEADERS_MAX or sum(len(key) + len(value) for key, value in headers) > _HEADER_BYTES_MAX:
             raise _Refused(431, "headers", "The request's headers are too large.")
+        principal = self._principal([value for key, value in headers if key == b"authorization"])
+        if principal and principal.name:  # a token is one client, wherever it asks from
+            request.client = f"token {principal.name}"
         if seconds := self._rates.wait_seconds(request.client):
             raise _too_many(
                 "rate", f"{self._limits.client_requests_per_minute} requests a minute are answered", seconds
             )
+        if principal is None:
+            raise _Refused(401, "token", "That token is not known here.", challenge='Bearer error="invalid_token"')
+        if not principal.may_ask and request.scope["path"] != "/info":
+            raise _Refused(401, "token", "This server answers only who has a token.", challenge="Bearer")
+        access.current.set(principal)
+        request.is_private = bool(principal.name)
+
+    def _principal(self, authorizations: list[bytes]) -> Principal | None:
+        """Who asks, as the Authorization headers say; None when nobody is known by them."""
+        if not authorizations:
+            return self._everybody.anonymous
+        if len(authorizations) > 1:
+            raise _Refused(400, "token", "A request has one token.")
+        scheme, _, token = authorizations[0].decode("latin-1").partition(" ")
+        return self._everybody.of(token.strip()) if scheme.lower() == "bearer" else None
 
     def _enter(self, client: str) -> None:
         if self._at_once.total() >= self._limits.requests_at_once:
@@ -165,6 +195,7 @@ class _Request:
         self.status = 0  # none was sent
         self.sent_bytes = 0
         self.refusal = ""
+        self.is_private = False  # the answer is for this client alone
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -174,6 +205,9 @@ class _Request:
             added = [header for header in _HEADERS if header[0] not in names]
             if self.status == 405 and b"allow" not in names:  # the MCP library leaves it out (RFC 9110, 15.5.6)
                 added.append((b"allow", b"POST"))
+            if self.is_private and not self.scope["path"].startswith("/static/"):
+                given = [header for header in given if header[0].lower() != b"cache-control"]
+                added.append((b"cache-control", b"private, no-store"))
             message = {**message, "headers": [*given, *added, (b"x-request-id", self.id.encode())]}
         else:
             self.sent_bytes += len(message.get("body", b""))
@@ -193,6 +227,8 @@ class _Request:
         ]
         if refused.retry_seconds:
             headers.append((b"retry-after", str(refused.retry_seconds).encode()))
+        if refused.challenge:
+            headers.append((b"www-authenticate", refused.challenge.encode()))
         await self.send({"type": "http.response.start", "status": refused.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
