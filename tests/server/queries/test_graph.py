@@ -1,5 +1,7 @@
 """Who uses a symbol, and whom it uses."""
 
+from pathlib import Path
+
 import pytest
 from code_insight.errors import NotFound
 from code_insight.queries.graph import Certainty, Users, used, users
@@ -166,3 +168,25 @@ def test_an_unknown_symbol_is_answered_with_the_nearest(bazaar: IndexedCommit) -
     for ask in (users, used):
         with pytest.raises(NotFound, match="knock"):
             ask(bazaar, "knokc")
+
+
+def test_uses_of_an_everyday_name_are_looked_into_where_its_type_is_named_first(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "a.py": "def get(): ...\n" + "print(x.get())\n" * 700,
+        "shop.py": "class Cart:\n    def get(self): ...\n",
+        "z.py": "from shop import Cart\n\nCart().get()\n",
+    }
+    found = users(index(tmp_path, files), "Cart.get")
+    assert [(use.occurrence.path, use.certainty) for use in found.uses if use.certainty is Certainty.EXACT] == [
+        ("z.py", Certainty.EXACT)
+    ]
+
+
+def test_what_one_answer_has_read_holds_for_the_next_about_the_same_commit_only(tmp_path: Path) -> None:
+    first = index(tmp_path, {"shop.py": "class Cart: ...\n", "use.py": "from shop import Cart\n\nCart()\n"})
+    assert [use.certainty for use in users(first, "Cart").uses] == [Certainty.EXACT] * 2
+    assert [use.certainty for use in users(first, "Cart").uses] == [Certainty.EXACT] * 2
+    (tmp_path / "project" / "use.py").write_text("from other import Cart\n\nCart()\n")
+    second = index(tmp_path, {"other.py": "class Cart: ...\n"})
+    assert users(second, "Cart", "shop.py").total == 0
+    assert users(first, "Cart").total == 2

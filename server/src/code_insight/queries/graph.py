@@ -10,7 +10,7 @@ from itertools import islice
 from code_insight.model import FileRole, Occurrence, ReferenceKind, Symbol, SymbolKind, family_of
 from code_insight.queries import place_order
 from code_insight.queries.files import text_lines
-from code_insight.queries.resolving import COMMON, Defined, Meaning, Outside, Resolver, knows
+from code_insight.queries.resolving import COMMON, Defined, Meaning, Outside, Resolver, knows, resolving
 from code_insight.queries.symbols import TYPES, find_symbols, rank
 from code_insight.store import IndexedCommit, Reader
 
@@ -18,7 +18,9 @@ _KIND_ORDER = {kind: place for place, kind in enumerate(ReferenceKind)}
 _MENTIONS = (ReferenceKind.IMPORT, ReferenceKind.NAME)
 _RESOLVED_KINDS = TYPES | {SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR}
 _NAMES_ARE_IMPORTED = frozenset({"python", "javascript", "rust", "php"})
-_RESOLVED_AT_MOST = 2_000  # uses of one name, source before tests; the rest stays by name
+_RESOLVED_AT_MOST = 2_000  # uses of one name, those that may mean it best first; the rest stays by name
+_RESOLVED_OF_EVERYDAY_NAMES = 600  # the same of a name that many things have: most of its uses mean something else
+_MANY = 4
 
 
 class Certainty(StrEnum):
@@ -78,7 +80,7 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
     The surest first; then source before tests; in each, the symbol's own file first, then files that import the name,
     then the others; in a file calls before mentions. Raises NotFound with the nearest names.
     """
-    with Reader(indexed) as reader:
+    with Reader(indexed) as reader, resolving(reader) as names:
         symbol = find_symbols(reader, name, path)[0]
         family = family_of(symbol.language)
         languages = {file.path: file.language for file in reader.files_with(symbol.name)}
@@ -87,7 +89,7 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
         if symbol.kind is SymbolKind.CONSTRUCTOR and _is_resolved(symbol):
             mine += _calls_of_class(reader, symbol)
         others = Counter(languages[o.path] or "text" for o in found if family_of(languages[o.path]) != family)
-        resolver = Resolver(reader) if _is_resolved(symbol) else None
+        resolver = names if _is_resolved(symbol) else None
         sure, elsewhere = _certainties(reader, resolver, symbol, mine)
         renamed = _renamed(reader, resolver, symbol) if resolver else []
         mine, sure = [*mine, *renamed], sure | dict.fromkeys(renamed, Certainty.EXACT)
@@ -96,7 +98,7 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
         return Users(
             symbol,
             tuple(sorted((s for s in same if not _is_declaration_of(s, symbol)), key=rank)),
-            tuple(_uses(reader, lines[first : first + most], sure)),
+            tuple(_uses(reader, resolver, lines[first : first + most], sure)),
             dict(Counter(occurrence.role for occurrence in lines)),
             len({occurrence.path for occurrence in lines}),
             dict(others.most_common()),
@@ -131,11 +133,15 @@ def _certainties(
     """How sure each use is, and how many mean something else; those are left out."""
     if resolver is None:
         return dict.fromkeys(occurrences, Certainty.NAME), 0
+    same = {(s.path, s.qualified_name) for s in reader.symbols_named(symbol.name)}
+    is_everyday = symbol.kind not in TYPES and (symbol.name in COMMON or len(same) > _MANY)
+    most = _RESOLVED_OF_EVERYDAY_NAMES if is_everyday else _RESOLVED_AT_MOST
     likely = Certainty.LIKELY if _is_the_only_one(reader, symbol) else Certainty.NAME
     sure: dict[Occurrence, Certainty] = {}
     elsewhere = 0
-    nearest = sorted(occurrences, key=lambda o: (place_order(o.role, o.path), o.path))  # stable: lines keep their order
-    for occurrence in nearest[:_RESOLVED_AT_MOST]:
+    near = _paths_near(reader, symbol)
+    nearest = sorted(occurrences, key=lambda o: (o.path not in near, place_order(o.role, o.path), o.path))  # stable
+    for occurrence in nearest[:most]:
         meaning = resolver.meaning(occurrence)
         if meaning is None:
             sure[occurrence] = likely
@@ -143,7 +149,14 @@ def _certainties(
             sure[occurrence] = Certainty.EXACT
         else:
             elsewhere += 1
-    return sure | dict.fromkeys(nearest[_RESOLVED_AT_MOST:], Certainty.NAME), elsewhere
+    return sure | dict.fromkeys(nearest[most:], Certainty.NAME), elsewhere
+
+
+def _paths_near(reader: Reader, symbol: Symbol) -> set[str]:
+    """The files that name the type whose member a symbol is: it is used there if anywhere."""
+    owner = symbol.container.rpartition(".")[2]
+    named = reader.files_with(owner) if owner and symbol.kind is not SymbolKind.FUNCTION else []
+    return {symbol.path, *(file.path for file in named)}
 
 
 def _means(meaning: Meaning, symbol: Symbol) -> bool:
@@ -193,7 +206,9 @@ def _ranked(lines: list[Occurrence], symbol: Symbol, sure: dict[Occurrence, Cert
     return sorted(lines, key=key)
 
 
-def _uses(reader: Reader, occurrences: list[Occurrence], sure: dict[Occurrence, Certainty]) -> list[Use]:
+def _uses(
+    reader: Reader, resolver: Resolver | None, occurrences: list[Occurrence], sure: dict[Occurrence, Certainty]
+) -> list[Use]:
     lines: dict[int, list[str]] = {}
     symbols: dict[str, list[Symbol]] = {}
     found = []
@@ -201,7 +216,8 @@ def _uses(reader: Reader, occurrences: list[Occurrence], sure: dict[Occurrence, 
         if occurrence.blob not in lines:
             lines[occurrence.blob] = text_lines(reader.text(occurrence.blob))
         if occurrence.path not in symbols:
-            symbols[occurrence.path] = reader.symbols_in(occurrence.path)
+            read = resolver.symbols_of(occurrence.path) if resolver else None
+            symbols[occurrence.path] = read or reader.symbols_in(occurrence.path)
         here, around = lines[occurrence.blob], symbols[occurrence.path]
         text = here[occurrence.line - 1].strip() if occurrence.line <= len(here) else ""
         inside = around[occurrence.symbol] if 0 <= occurrence.symbol < len(around) else None
@@ -238,11 +254,11 @@ def _meant(reader: Reader, user: Symbol, inside: list[Occurrence]) -> dict[str, 
     """Name → the definitions that all its uses mean by evidence, none for what is from outside; for as many as tell."""
     if not knows(user.language):
         return {}
-    resolver = Resolver(reader)
     here = {symbol.name for symbol in reader.symbols_in(user.path)}  # a variable may hold what is from outside
     meanings: dict[str, list[Meaning | None]] = {}
-    for occurrence in inside:
-        meanings.setdefault(occurrence.name, []).append(resolver.meaning(occurrence._replace(path=user.path)))
+    with resolving(reader) as resolver:
+        for occurrence in inside:
+            meanings.setdefault(occurrence.name, []).append(resolver.meaning(occurrence._replace(path=user.path)))
     found = {}
     for name, group in meanings.items():
         symbols = [m.symbol for m in group if isinstance(m, Defined)]

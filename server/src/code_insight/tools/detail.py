@@ -116,7 +116,7 @@ class Detail:
             rows = _used(names)
             title = _used_head(indexed, user, names)
             return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
-        users = graph.users(indexed, symbol, path, offset, budget_tokens // 4)
+        users = graph.users(indexed, symbol, path, offset, budget_tokens // 8)
         return _listed(_users_head(indexed, users), _users(users), offset, users.total, bound, budget_tokens, [indexed])
 
     def dependencies(

@@ -10,8 +10,9 @@ all that one occurrence needs, so a commit that changes one file costs nothing h
 from __future__ import annotations
 
 import builtins
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from code_insight.model import BindingFact, Occurrence, SourceFile, Symbol, SymbolKind, family_of
@@ -63,6 +64,7 @@ _DEPTH = 40  # steps from a name to its meaning; a longer way is a circle
 _MOST_EXPRESSIONS = 1_000  # that are looked into for one meaning
 _MOST_BASES = 100  # of one class, those of its bases included
 _HEAD_CHARACTERS = 4_000  # of a file of Go, where its build constraint stands
+_FILES_KEPT, _COMMITS_KEPT = 500, 2
 _MOST_NAMED = 2_000  # definitions of one name that are looked at
 _STEP = re.compile(r"\.?([\w$@][\w$]*|#[\w$]+(?=[.(\[#~@]|$)(?<!#\d))(\(\))?|(\(\))|(\[\])|#(\d+)|~(\d+)|(@)")
 _BUILTINS = frozenset(dir(builtins))
@@ -83,6 +85,23 @@ def knows(language: str) -> bool:
     return language in _LANGUAGES
 
 
+_kept: dict[tuple[object, ...], Resolver] = {}
+
+
+@contextlib.contextmanager
+def resolving(reader: Reader) -> Iterator[Resolver]:
+    """A resolver for one answer, which knows what an earlier answer about the same commit has read, if that is kept."""
+    indexed = reader.indexed
+    key = indexed.index, indexed.row, indexed.commit.oid, indexed.indexed_at
+    resolver = _kept.pop(key, None) or Resolver(reader)  # popped: nobody else has it meanwhile
+    resolver.now_reads(reader)
+    yield resolver
+    if resolver.is_small():
+        _kept[key] = resolver
+        for other in [*_kept][:-_COMMITS_KEPT]:
+            _kept.pop(other, None)
+
+
 @dataclass(slots=True)
 class Resolver:
     """Works out meanings in one commit; keeps what it has read of it."""
@@ -100,6 +119,18 @@ class Resolver:
         files = self.reader.files()
         self._imports = ImportResolver(self.reader, files)
         self._sources = {file.path: file for file in files if file.blob}
+
+    def now_reads(self, reader: Reader) -> None:
+        """What has not been read yet of the commit is read there from now on."""
+        self.reader = self._imports.reader = reader
+
+    def symbols_of(self, path: str) -> list[Symbol] | None:
+        """The symbols of a file, if it has been read."""
+        return self._files[path].symbols if path in self._files else None
+
+    def is_small(self) -> bool:
+        """Whether what it has read is little enough to be kept: about 30 MB."""
+        return len(self._files) <= _FILES_KEPT and len(self._symbols) <= 4 * _FILES_KEPT
 
     def meaning(self, use: Occurrence) -> Meaning | None:
         """What an occurrence means; None when the evidence does not tell."""
