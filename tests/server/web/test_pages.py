@@ -30,7 +30,10 @@ PAGES = [
     f"{STARLETTE}/-/search?q=Router",
     f"{STARLETTE}/-/search?q=how+are+routes+matched",
     f"{STARLETTE}/-/skipped",
+    f"{STARLETTE}/-/tree?colour=change",
     f"{STARLETTE}/-/commits",
+    f"{STARLETTE}/-/commits/starlette/middleware",
+    f"{STARLETTE}/-/commits/starlette/routing.py?symbol=Router",
 ]
 MISSING = [
     "/nothing/here",
@@ -43,6 +46,9 @@ MISSING = [
     f"{STARLETTE}/-/tree/starlete",
     f"{STARLETTE}/-/symbol?name=Rooter",
     f"{STARLETTE}/-/symbol",
+    f"{STARLETTE}/-/commits/starlette/rooting.py",
+    f"{STARLETTE}/-/commits?symbol=Rooter",
+    f"{STARLETTE}/-/commits?page=2",
     f"{STARLETTE}@0123456789/-/file/starlette/routing.py",
     "/try/nothing",
     "/try/add_repository?url=https://github.com/a/b",

@@ -21,6 +21,8 @@ from starlette.types import Scope
 
 from code_insight.catalog import Catalog
 from code_insight.errors import InsightError, NotFound, StorageFailed, TookTooLong
+from code_insight.model import HistoryEnd
+from code_insight.queries import spots
 from code_insight.store import IndexedCommit
 from code_insight.tools.answers import visible
 from code_insight.web.pages import landing, neighbours, repository, source
@@ -30,6 +32,7 @@ from code_insight.web.pages.serving import HEADERS, WEB, Moved, Page, Renderer, 
 
 _AT_ONCE = 3  # pages that are made; each holds a thread and a connection
 _YEAR, _HOUR = 31_536_000, 3_600
+_WHOLE = (HistoryEnd.ROOT, HistoryEnd.BOUND)  # histories that grow no more
 _STATUSES: Mapping[type[InsightError], int] = {NotFound: 404, StorageFailed: 503, TookTooLong: 503}
 T = TypeVar("T")
 
@@ -85,6 +88,7 @@ class _Pages:
     def __init__(self, catalog: Catalog, server: FastMCP[None], version: str) -> None:
         self._catalog, self._server, self._version = catalog, server, version
         self._renderer = Renderer(version)
+        self._sample: landing.Sample | None = None
         self._limiter = anyio.CapacityLimiter(_AT_ONCE)
 
     async def front(self, request: Request) -> Response:
@@ -94,8 +98,10 @@ class _Pages:
         mcp_url = f"{_origin(request)}/mcp"
         tries = [question for level in levels for question in level.questions if question.may_be_tried]
         example = rows[0] if rows else None
+        self._sample = await landing.sample(self._server, rows, self._sample)
         values = {
             "rows": rows,
+            "sample": self._sample,
             "levels": levels,
             "mcp_url": mcp_url,
             "clients": landing.clients(mcp_url),
@@ -151,13 +157,14 @@ class _Pages:
     def _place(self, asked: Asked, indexed: IndexedCommit, query: Mapping[str, str]) -> Place:
         name = indexed.repository.name
         at = Addresses(name, revision_of(asked.repository, name))
-        return Place(indexed, self._catalog.find(name), at, asked.path, dict(query))
+        return Place(indexed, self._catalog.find(name), at, asked.path, dict(query), spots.seen(indexed))
 
     async def _of_commit(self, request: Request, view: str, place: Place) -> Response:
         if view not in _VIEWS:
             raise repository.no_such_view(view)
-        tag = tag_of(place.indexed, place.newest.commit.oid, str(request.url))
-        seconds = _HOUR if place.at.revision == place.indexed.commit.oid else 0
+        tag = tag_of(place.indexed, place.newest.commit.oid, place.seen, str(request.url))
+        is_final = place.at.revision == place.indexed.commit.oid and place.seen.end in _WHOLE
+        seconds = _HOUR if is_final else 0
         body = b"" if is_known(request, tag) else self._renderer.kept(tag)
         if body is None:
             page = await self._in_thread(partial(_VIEWS[view], place))

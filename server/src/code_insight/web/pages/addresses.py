@@ -82,8 +82,8 @@ class Addresses:
     def dependencies(self, path: str = "") -> str:
         return self._view("dependencies", path)
 
-    def commits(self, path: str = "") -> str:
-        return self._view("commits", path)
+    def commits(self, path: str = "", symbol: str = "") -> str:
+        return self._view("commits", path, symbol=symbol)
 
     def search(self, query: str = "", kind: str = "") -> str:
         return self._view("search", "", q=query, kind=kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 
 from markupsafe import Markup
@@ -16,6 +17,10 @@ _HUED = frozenset(
     sql kotlin swift scala vue svelte make dockerfile cmake protobuf lua perl ini
     """.split()  # noqa: SIM905
 )
+
+
+_MONTH = 30 * 86_400
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
 def seen(value: object) -> object:
@@ -37,8 +42,22 @@ def moment(seconds: int) -> Markup:
     """A day that a program can read to the second."""
     exact = datetime.fromtimestamp(seconds, UTC)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        exact.strftime("%Y-%m-%dT%H:%M:%SZ"), exact.strftime("%Y-%m-%d %H:%M UTC"), day(seconds)
+        _exact(seconds), exact.strftime("%Y-%m-%d %H:%M UTC"), day(seconds)
     )
+
+
+def _exact(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ago(seconds: int) -> Markup:
+    """How long ago that was, in the largest unit that it fills; a day when that is more than a month."""
+    past = time.time() - seconds
+    if past > _MONTH:
+        return moment(seconds)
+    unit, name = next(((unit, name) for unit, name in _UNITS if past >= unit), (0, ""))
+    words = f"{counted(int(past // unit), name)} ago" if unit else "just now"
+    return Markup('<time datetime="{}">{}</time>').format(_exact(seconds), words)
 
 
 def size(size_bytes: int) -> str:
@@ -74,6 +93,7 @@ FILTERS = {
     "number": number,
     "counted": counted,
     "moment": moment,
+    "ago": ago,
     "size": size,
     "hue": hue,
     "last": last,

@@ -21,6 +21,7 @@ from code_insight.web.pages.addresses import Addresses
 
 NAME = "code-insight"
 PROTOCOL_VERSIONS = ("2026-07-28", "2025-11-25")
+_SAMPLE_TOKENS = 300
 _ASIDE = ("cursor", "budget_tokens")  # arguments that a form shows last
 _LEVELS = {
     "surface": "What is there, what is it, and the lines themselves",
@@ -51,10 +52,11 @@ def row(indexed: IndexedCommit) -> Row:
     """What the front page says of a repository; counted once for each commit."""
     with Reader(indexed) as reader:
         files, _, symbols = reader.totals()
-        languages = [(name, lines) for name, _, lines in reader.languages() if name and lines]
+        known = reader.languages()
+        languages = [(name, lines) for name, _, lines in known if name and lines]
         central = reader.central(1)
         path = next((file.path for file in reader.files() if file.lines), "")
-    total = sum(lines for _, lines in languages)
+    total = sum(lines for _, _, lines in known)
     name, path = (central[0][0].name, central[0][0].path) if central else ("main", path)
     example = {"name": name, "symbol": name, "query": name, "path": path}
     name = indexed.repository.name
@@ -219,6 +221,27 @@ async def ask(server: FastMCP[None], question: Question, given: Mapping[str, str
     data = json.dumps(result.structured_content, indent=2, ensure_ascii=False)
     shown = json.dumps(request, indent=2, ensure_ascii=False)
     return Tried(shown, _curl(request, url), text, data, bool(result.is_error), tokens(text), milliseconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A question that the front page shows, with its answer."""
+
+    indexed: IndexedCommit
+    symbol: str
+    answer: str  # "" when it has none
+
+
+async def sample(server: FastMCP[None], rows: Iterable[Row], known: Sample | None) -> Sample | None:
+    """Who uses what is used most in the smallest repository; `known` when it is about the same commit."""
+    row = min(rows, key=lambda row: (row.files, row.name), default=None)
+    if row is None or (known and known.indexed == row.indexed):
+        return known if row else None
+    symbol = row.example["symbol"]
+    arguments = {"repository": row.name, "symbol": symbol, "budget_tokens": _SAMPLE_TOKENS}
+    result = await server.call_tool("references", arguments)
+    text = "\n".join(block.text for block in result.content if hasattr(block, "text"))
+    return Sample(row.indexed, symbol, "" if result.is_error else text)
 
 
 def _arguments(question: Question, given: Mapping[str, str]) -> Iterable[tuple[str, object]]:

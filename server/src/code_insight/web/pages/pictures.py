@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from code_insight.model import SourceFile
+from code_insight.model import FileRole, SourceFile
 from code_insight.queries import modules
 from code_insight.tools.answers import shorten
 from code_insight.web.drawing.layers import Picture, layered
 from code_insight.web.drawing.treemap import HEIGHT, WIDTH, Cell, Node, treemap
-from code_insight.web.pages.filters import hue
+from code_insight.web.pages.filters import counted, hue
 from code_insight.web.pages.places import Place
 
 _NAMED_WIDTH, _NAMED_HEIGHT = 46.0, 15.0  # units that a cell must have for its name
+_LETTER, _BOLD_LETTER, _MARGIN = 6.6, 7.4, 8.0  # units that a name takes
 _NARROW = 150.0  # units below which a cell has no room for its name on a phone
+LANGUAGE, CHANGE = "language", "change"  # what the colours of a map mean
+_HOTTEST = 5  # classes h0 to h5
+_NOT_OURS = (FileRole.VENDORED, FileRole.GENERATED)
 _LABEL = 22  # characters of a module's name
 
 
@@ -39,22 +44,27 @@ class Map:
 
     folder: str
     cells: tuple[Drawn, ...]
-    colour: str  # "language" or "change"
+    colour: str  # LANGUAGE or CHANGE
     languages: tuple[str, ...]  # that are in it, most lines first
     left_out: int  # files without lines
 
 
-def picture_of_files(place: Place, files: list[SourceFile], folder: str) -> Map:
-    """The files below a folder as a treemap; without cells when none of them has lines."""
+def picture_of_files(
+    place: Place, files: list[SourceFile], folder: str, colour: str = LANGUAGE, commits: Mapping[str, int] | None = None
+) -> Map:
+    """The files below a folder as a treemap; without cells when none of them has lines.
+
+    A file has the colour of its language, or of how many commits changed it, beside the file that changed most.
+    """
     lines: dict[str, int] = {}
     for file in files:
         lines[file.language] = lines.get(file.language, 0) + file.lines
     by_path = {file.path: file for file in files}
     cells = treemap(_node(files, folder))
-    css = {path: hue(file.language) for path, file in by_path.items()}
-    drawn = tuple(_drawn(place, cell, by_path, css) for cell in cells)
+    paint = _by_language(by_path) if colour == LANGUAGE else _by_change(by_path, commits or {})
+    drawn = tuple(_drawn(place, cell, by_path, paint, colour) for cell in cells)
     languages = sorted((name for name, count in lines.items() if name and count), key=lambda name: -lines[name])
-    return Map(folder, drawn, "language", tuple(languages[:8]), sum(not file.lines for file in files))
+    return Map(folder, drawn, colour, tuple(languages[:8]), sum(not file.lines for file in files))
 
 
 def _node(files: Iterable[SourceFile], folder: str) -> Node:
@@ -96,22 +106,66 @@ def _merged(node: Node) -> Node:
     return node
 
 
-def _drawn(place: Place, cell: Cell, files: dict[str, SourceFile], css: dict[str, str]) -> Drawn:
+@dataclass(frozen=True, slots=True)
+class _Paint:
+    """What a cell's colour says, as a CSS class, and in words."""
+
+    css: Callable[[Node], str]
+    words: Callable[[str], str]  # of the file at a path
+
+
+def _by_language(files: Mapping[str, SourceFile]) -> _Paint:
+    def css(node: Node) -> str:
+        weights: dict[str, float] = {}
+        for leaf in _leaves(node):
+            file = files[leaf.path]
+            name = hue(file.language) + (" pale" if file.role in _NOT_OURS else "")
+            weights[name] = weights.get(name, 0) + leaf.weight
+        return max(weights, key=lambda name: weights[name])
+
+    return _Paint(css, lambda path: files[path].language or "text")
+
+
+def _by_change(files: Mapping[str, SourceFile], commits: Mapping[str, int]) -> _Paint:
+    most = max((commits.get(path, 0) for path in files), default=0)
+
+    def css(node: Node) -> str:
+        leaves = _leaves(node)
+        mean = sum(commits.get(leaf.path, 0) * leaf.weight for leaf in leaves) / sum(leaf.weight for leaf in leaves)
+        heat = math.log1p(mean) / math.log1p(most) if most else 0
+        return f"h{round(_HOTTEST * heat)}"
+
+    return _Paint(css, lambda path: f"changed by {counted(commits.get(path, 0), 'commit')}")
+
+
+def _leaves(node: Node) -> list[Node]:
+    found, stack = [], [node]
+    while stack:
+        one = stack.pop()
+        stack += one.children
+        if not one.children:
+            found.append(one)
+    return found
+
+
+def _drawn(place: Place, cell: Cell, files: dict[str, SourceFile], paint: _Paint, colour: str) -> Drawn:
     node = cell.node
+    folder = place.at.tree(node.path, "" if colour == LANGUAGE else colour)
     has_room = cell.width >= _NAMED_WIDTH and cell.height >= _NAMED_HEIGHT
     lines = f"{round(node.weight):,} lines"
     if cell.more:
-        href, name, title, kind = place.at.tree(node.path), f"{cell.more:,} more", f"{cell.more:,} small ones", "more"
+        href, name, title, kind = folder, f"{cell.more:,} more", f"{cell.more:,} small ones", "more"
     elif node.path in files:
-        href, name, kind = place.at.file(node.path), node.name, f"file {css[node.path]}"
-        title = f"{node.path}: {lines}, {files[node.path].language or 'text'}"
+        href, name, kind = place.at.file(node.path), node.name, f"file {paint.css(node)}"
+        title = f"{node.path}: {lines}, {paint.words(node.path)}"
     else:
-        href, name, title = place.at.tree(node.path), f"{node.name}/", f"{node.path}/: {lines}"
-        kind = "folder" if cell.is_open else f"closed {_css_of(node, css)}"
+        href, name, title = folder, f"{node.name}/", f"{node.path}/: {lines}"
+        kind = "folder" if cell.is_open else f"closed {paint.css(node)}"
     narrow = " narrow" if cell.width < _NARROW else ""
+    letters = int((cell.width - _MARGIN) / (_BOLD_LETTER if cell.is_open else _LETTER))
     return Drawn(
         href,
-        name if has_room else "",
+        shorten(name, letters) if has_room else "",
         title,
         kind + narrow,
         _percent(cell.x, WIDTH),
@@ -120,18 +174,6 @@ def _drawn(place: Place, cell: Cell, files: dict[str, SourceFile], css: dict[str
         _percent(cell.height, HEIGHT),
         cell.depth == 0,
     )
-
-
-def _css_of(node: Node, css: dict[str, str]) -> str:
-    """The colour of most lines in a folder."""
-    weights: dict[str, float] = {}
-    stack = [node]
-    while stack:
-        one = stack.pop()
-        stack += one.children
-        if not one.children:
-            weights[css[one.path]] = weights.get(css[one.path], 0) + one.weight
-    return max(weights, key=lambda name: weights[name])
 
 
 def _percent(value: float, of: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from code_insight.errors import NotFound
+from code_insight.queries.spots import Seen
 from code_insight.store import IndexedCommit
 from code_insight.web.pages.addresses import Addresses
 
@@ -19,6 +20,7 @@ class Place:
     at: Addresses
     path: str  # in the repository, "" for the whole
     query: Mapping[str, str]
+    seen: Seen  # of its history, which grows after the commit was indexed
 
     @property
     def values(self) -> dict[str, object]:
@@ -31,6 +33,7 @@ class Place:
             "newest": self.newest.commit,
             "at": self.at,
             "path": self.path,
+            "seen": self.seen,
         }
 
     def page_number(self, last: int) -> int:

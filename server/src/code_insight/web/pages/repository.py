@@ -9,16 +9,18 @@ from typing import Any
 
 from code_insight.errors import InsightError, NotFound
 from code_insight.model import SourceFile
-from code_insight.queries import overview, search
+from code_insight.queries import overview, search, spots
 from code_insight.queries.files import reason_of, unknown_path
+from code_insight.queries.history import history
 from code_insight.store import Reader
-from code_insight.web.pages.pictures import picture_of_files, picture_of_imports
+from code_insight.web.pages.pictures import CHANGE, LANGUAGE, picture_of_files, picture_of_imports
 from code_insight.web.pages.places import Place
 from code_insight.web.pages.serving import Moved, Page
 
 _CENTRAL = 16  # symbols on the repository's page
 _ROWS = 1_000  # of a list on one page
 _FOUND = 200
+_TOUCHES = 100
 
 
 def repository(place: Place) -> Page:
@@ -33,6 +35,7 @@ def repository(place: Place) -> Page:
         "central": found.central[:_CENTRAL],
         "starts": [(point, _where(place, point.target, paths)) for point in found.entry_points],
         "map": picture_of_files(place, files, ""),
+        "changes": spots.changes(place.indexed),
         "graph": picture_of_imports(place, ""),
     }
     return Page("repository.html", {**place.values, **values})
@@ -63,8 +66,17 @@ def tree(place: Place) -> Page | Moved:
     last = -(-len(entries) // _ROWS)
     number = place.page_number(last)
     shown = entries[(number - 1) * _ROWS : number * _ROWS]
-    values = {"map": picture_of_files(place, files, place.path), "entries": shown, "count": len(entries)}
-    return Page("tree.html", {**place.values, **values, "number": number, "last": last})
+    changes = spots.changes(place.indexed)
+    colour = CHANGE if place.query.get("colour") == CHANGE and changes.commits else LANGUAGE
+    values = {
+        "map": picture_of_files(place, files, place.path, colour, changes.commits),
+        "entries": shown,
+        "count": len(entries),
+        "changes": changes,
+        "number": number,
+        "last": last,
+    }
+    return Page("tree.html", {**place.values, **values})
 
 
 def dependencies(place: Place) -> Page | Moved:
@@ -87,7 +99,11 @@ def skipped(place: Place) -> Page:
 
 def commits(place: Place) -> Page:
     """The commits that shaped a file, a folder or the whole, as far as the index knows."""
-    return Page("commits.html", place.values)
+    found = history(place.indexed, place.path, place.query.get("symbol", "").strip()[:400])
+    last = -(-len(found.touches) // _TOUCHES)
+    number = place.page_number(last)
+    shown = found.touches[(number - 1) * _TOUCHES : number * _TOUCHES]
+    return Page("commits.html", {**place.values, "history": found, "shown": shown, "number": number, "last": last})
 
 
 def found(place: Place) -> Page:

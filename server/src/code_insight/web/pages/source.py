@@ -12,6 +12,7 @@ from code_insight.errors import NotFound
 from code_insight.model import FileRole, ReferenceKind, SourceFile, Symbol, SymbolKind
 from code_insight.queries import graph, modules, symbols
 from code_insight.queries.files import reason_of, unknown_path
+from code_insight.queries.history import history
 from code_insight.queries.names import meant_at, names_that_lead
 from code_insight.queries.symbols import TYPES, Definition
 from code_insight.store import Reader
@@ -68,6 +69,7 @@ def _text(place: Place, reader: Reader, found: SourceFile) -> dict[str, object]:
         "imported_by": _importers(reader, neighbours.sources.get(found.path, ())),
         "number": number,
         "last": last,
+        "history": history(place.indexed, found.path),
     }
 
 
@@ -143,6 +145,7 @@ def symbol(place: Place) -> Page | Moved:
         "also": [other for other in same if other != chosen],
         "source": _source(place, definition),
         **_used(place, chosen),
+        "history": history(place.indexed, chosen.path, chosen.qualified_name),
     }
     return Page("symbol.html", {**place.values, **values})
 

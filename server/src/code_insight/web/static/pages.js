@@ -105,6 +105,8 @@ function moveWithArrows(map) {
 
 // In a graph a module lights up with its arrows and neighbours.
 function lightUp(graph) {
+  const frame = graph.parentElement;
+  frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2;
   const arrows = all(".arrows path", graph), boxes = all("[data-node]", graph);
   const show = (node) => {
     const near = new Set([node]);
