@@ -31,13 +31,19 @@ def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.Completed
     )
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 class Server:
     """`code-insight serve` in a process of its own."""
 
     def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self.log = folder / "log.txt"
         with self.log.open("w") as log:

@@ -1,21 +1,13 @@
 """Figures: a server with a port for them, and one without."""
 
-import socket
 import urllib.request
 from pathlib import Path
 
-from tests.server.serving import serving
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+from tests.server.serving import free_port, serving
 
 
 def test_figures_are_at_their_own_port_and_nowhere_else(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     with serving(tmp_path, METRICS_PORT=str(port)) as server:
         server.wait_until_ready()
         assert server.get("/metrics")[0] == 404
