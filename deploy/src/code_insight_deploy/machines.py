@@ -577,8 +577,8 @@ def _not_created(name: str, organization: str, answer: Answer) -> NameTaken | No
     ):
         return NameTaken(
             f"could not create app {name} in {organization}: the name is taken",
-            "Choose another name in the app's file (`app = …`); names are shared by all users of Fly. If the app is "
-            "yours, in another organization, use a token of that organization.",
+            "Choose another name in the app's file (`app = …`), or with --repository for the app that has the images; "
+            "names are shared by all users of Fly. If it is yours, in another organization, use a token of that one.",
         )
     return _failed(f"create app {name} in {organization}", answer)
 

@@ -215,7 +215,8 @@ class Registry:
             return None
         if answer.status in {httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN}:
             raise NoToken(
-                f"the registry {self._host} refuses the token for {repository}: {answer.quoted()}", GET_A_TOKEN
+                f"the registry {self._host} refuses the token for {repository}: {answer.quoted()}",
+                f"{GET_A_TOKEN} Where the app {repository} is somebody else's, name one of your own with --repository.",
             )
         if answer.status != httpx2.codes.OK:
             raise PlatformFailed(f"the registry {self._host} answered {answer.quoted()}", UNTOUCHED)

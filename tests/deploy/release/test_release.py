@@ -2,7 +2,7 @@
 
 import pytest
 from code_insight_deploy import release, reporting
-from code_insight_deploy.errors import DirtyTree, FailedAndRolledBack, NoWayBack
+from code_insight_deploy.errors import DirtyTree, FailedAndRolledBack, NoToken, NoWayBack
 from code_insight_deploy.flysim import Fault, When
 
 from tests.deploy.release.places import Operator
@@ -79,6 +79,15 @@ def test_the_history_has_what_was_proven_beside_what_was_asked_for(operator: Ope
     ]
     asked = [(it.version, it.status, it.reference) for it in history.platform]
     assert asked == ([(1, "complete", first.image.reference)] if operator.engine == "flyctl" else [])
+
+
+def test_images_are_kept_in_an_app_of_the_operators_own(operator: Operator) -> None:
+    theirs = f"{operator.app}-theirs"
+    operator.sim.create_app(theirs, organization="other")
+    operator.order["repository"] = theirs
+    with pytest.raises(NoToken, match=theirs) as refused:
+        operator.release()
+    assert "--repository" in refused.value.next_step
 
 
 def test_a_dirty_tree_is_refused_before_anything_is_asked(operator: Operator) -> None:
