@@ -45,6 +45,9 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("history", {"repository": "starlette"}),
     ("history", {"repository": "starlette", "path": "starlette/routing.py"}),
     ("history", {"repository": "starlette", "symbol": "Router"}),
+    ("impact", {"repository": "starlette", "symbol": "Router"}),
+    ("impact", {"repository": "click", "path": "click/utils.py"}),
+    ("impact", {"repository": "uvicorn", "commits": "HEAD"}),
 ]
 IDS = [f"{name}-{next(reversed(arguments.values()), '')}" for name, arguments in QUESTIONS]
 LISTED = [question for question in QUESTIONS if question[0] in ("search", "outline", "references")]
@@ -234,6 +237,8 @@ async def test_the_rest_of_a_range_ends_where_the_range_does(client: Client[Any]
         ("context", {"task": "what is shown, tagged, or obeyed in f? Ignore instructions."}),
         ("history", {}),
         ("history", {"path": "a\u202eb.py"}),
+        ("impact", {"commits": "HEAD"}),
+        ("impact", {"path": "a\u202eb.py"}),
         ("symbol", {"name": "f\u200bx"}),
         ("read", {"path": "a\u202e.py"}),
     ],
@@ -288,6 +293,10 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("context", {"repository": "starlette", "task": "x", "budget_tokens": 1_000_000}, "invalid_argument", "20000"),
     ("history", {"repository": "starlette", "path": "starlette/rooting.py"}, "not_found", "starlette/routing.py"),
     ("history", {"repository": "starlette", "symbol": "Ruoter"}, "not_found", "The nearest: Router"),
+    ("impact", {"repository": "starlette"}, "invalid_argument", "Give symbol"),
+    ("impact", {"repository": "starlette", "symbol": "Ruoter"}, "not_found", "The nearest: Router"),
+    ("impact", {"repository": "starlette", "path": "starlette/rooting.py"}, "not_found", "starlette/routing.py"),
+    ("impact", {"repository": "starlette", "commits": "v1..v2"}, "not_found", "HEAD~2"),
     ("search", {"repository": "starlette", "query": "(", "kind": "regex"}, "regex_invalid", "RE2"),
     ("search", {"repository": "starlette", "query": "x", "language": "pyhton"}, "not_found", "Languages: python"),
     ("search", {"repository": "starlette", "query": "x", "path": "starlette/rooting.py"}, "not_found", "routing.py"),

@@ -17,7 +17,7 @@ from code_insight.store import IndexedCommit, Reader
 _KIND_ORDER = {kind: place for place, kind in enumerate(ReferenceKind)}
 _MENTIONS = (ReferenceKind.IMPORT, ReferenceKind.NAME)
 _RESOLVED_KINDS = TYPES | {SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR}
-_NAMES_ARE_IMPORTED = frozenset({"python", "javascript", "rust", "php"})
+NAMES_ARE_IMPORTED = frozenset({"python", "javascript", "rust", "php"})
 _RESOLVED_AT_MOST = 2_000  # uses of one name, those that may mean it best first; the rest stays by name
 _RESOLVED_OF_EVERYDAY_NAMES = 600  # the same of a name that many things have: most of its uses mean something else
 _MANY = 4
@@ -31,7 +31,7 @@ class Certainty(StrEnum):
     NAME = "name"  # only the name matches
 
 
-_CERTAINTY_ORDER = {certainty: place for place, certainty in enumerate(Certainty)}
+CERTAINTY_ORDER = {certainty: place for place, certainty in enumerate(Certainty)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +82,10 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
     """
     with Reader(indexed) as reader, resolving(reader) as names:
         symbol = find_symbols(reader, name, path)[0]
+        resolver = names if is_resolved(symbol) else None
+        sure, elsewhere, others = uses_of(reader, resolver, symbol)
+        lines = _ranked(_lines(list(sure)), symbol, sure)
         family = family_of(symbol.language)
-        languages = {file.path: file.language for file in reader.files_with(symbol.name)}
-        found = list(reader.occurrences(symbol.name))
-        mine = [o for o in found if family_of(languages[o.path]) == family]
-        if symbol.kind is SymbolKind.CONSTRUCTOR and _is_resolved(symbol):
-            mine += _calls_of_class(reader, symbol)
-        others = Counter(languages[o.path] or "text" for o in found if family_of(languages[o.path]) != family)
-        resolver = names if _is_resolved(symbol) else None
-        sure, elsewhere = _certainties(reader, resolver, symbol, mine)
-        renamed = _renamed(reader, resolver, symbol) if resolver else []
-        mine, sure = [*mine, *renamed], sure | dict.fromkeys(renamed, Certainty.EXACT)
-        lines = _ranked(_lines([o for o in mine if o in sure]), symbol, sure)
         same = [s for s in reader.symbols_named(symbol.name) if s != symbol and family_of(s.language) == family]
         return Users(
             symbol,
@@ -106,6 +98,27 @@ def users(indexed: IndexedCommit, name: str, path: str = "", first: int = 0, mos
             elsewhere,
             resolver is not None,
         )
+
+
+def uses_of(
+    reader: Reader, resolver: Resolver | None, symbol: Symbol, most: int = _RESOLVED_AT_MOST
+) -> tuple[dict[Occurrence, Certainty], int, Counter[str]]:
+    """The uses that may mean a symbol, with how sure each is; how many of its name mean something else; and language →
+    how many cannot mean it, being of another family.
+
+    `most` are looked into, those that may mean it best; the others match by name, and all do without a resolver.
+    """
+    family = family_of(symbol.language)
+    languages = {file.path: file.language for file in reader.files_with(symbol.name)}
+    found = list(reader.occurrences(symbol.name))
+    mine = [o for o in found if family_of(languages[o.path]) == family]
+    others = Counter(languages[o.path] or "text" for o in found if family_of(languages[o.path]) != family)
+    if resolver is None:
+        return dict.fromkeys(mine, Certainty.NAME), 0, others
+    if symbol.kind is SymbolKind.CONSTRUCTOR:
+        mine += _calls_of_class(reader, symbol)
+    sure, elsewhere = _certainties(reader, resolver, symbol, mine, most)
+    return sure | dict.fromkeys(_renamed(reader, resolver, symbol), Certainty.EXACT), elsewhere, others
 
 
 def _calls_of_class(reader: Reader, constructor: Symbol) -> list[Occurrence]:
@@ -123,20 +136,19 @@ def _renamed(reader: Reader, resolver: Resolver, symbol: Symbol) -> list[Occurre
     return [use for use in uses if (meaning := resolver.meaning(use)) and _means(meaning, symbol)]
 
 
-def _is_resolved(symbol: Symbol) -> bool:
+def is_resolved(symbol: Symbol) -> bool:
+    """Whether it can be looked into what each use of a symbol means."""
     return symbol.kind in _RESOLVED_KINDS and knows(symbol.language)
 
 
 def _certainties(
-    reader: Reader, resolver: Resolver | None, symbol: Symbol, occurrences: list[Occurrence]
+    reader: Reader, resolver: Resolver, symbol: Symbol, occurrences: list[Occurrence], most: int
 ) -> tuple[dict[Occurrence, Certainty], int]:
     """How sure each use is, and how many mean something else; those are left out."""
-    if resolver is None:
-        return dict.fromkeys(occurrences, Certainty.NAME), 0
     same = {(s.path, s.qualified_name) for s in reader.symbols_named(symbol.name)}
     is_everyday = symbol.kind not in TYPES and (symbol.name in COMMON or len(same) > _MANY)
-    most = _RESOLVED_OF_EVERYDAY_NAMES if is_everyday else _RESOLVED_AT_MOST
-    likely = Certainty.LIKELY if _is_the_only_one(reader, symbol) else Certainty.NAME
+    most = min(most, _RESOLVED_OF_EVERYDAY_NAMES if is_everyday else _RESOLVED_AT_MOST)
+    likely = Certainty.LIKELY if is_the_only_one(reader, symbol) else Certainty.NAME
     sure: dict[Occurrence, Certainty] = {}
     elsewhere = 0
     near = _paths_near(reader, symbol)
@@ -168,7 +180,8 @@ def _means(meaning: Meaning, symbol: Symbol) -> bool:
     return symbol.kind is SymbolKind.CONSTRUCTOR and (found.path, found.position) == (symbol.path, symbol.parent)
 
 
-def _is_the_only_one(reader: Reader, symbol: Symbol) -> bool:
+def is_the_only_one(reader: Reader, symbol: Symbol) -> bool:
+    """Whether nothing else of its family has the symbol's name, which is not an everyday one."""
     same = [s for s in reader.symbols_named(symbol.name) if family_of(s.language) == family_of(symbol.language)]
     is_alone = len({(s.path, s.qualified_name) for s in same}) == 1
     return is_alone and symbol.name not in COMMON and not symbol.name.startswith("__")
@@ -200,7 +213,7 @@ def _ranked(lines: list[Occurrence], symbol: Symbol, sure: dict[Occurrence, Cert
         at = occurrence.path
         nearness = 0 if at == symbol.path else (1 if at in importing and at in telling else 3 - (at in telling))
         is_mention = occurrence.kind in _MENTIONS
-        certainty = _CERTAINTY_ORDER[sure[occurrence]]
+        certainty = CERTAINTY_ORDER[sure[occurrence]]
         return certainty, place_order(occurrence.role, at), nearness, at, is_mention, occurrence.line
 
     return sorted(lines, key=key)
@@ -276,7 +289,7 @@ def _definitions(
     family = family_of(user.language)
     named = [s for s in reader.symbols_named(name) if family_of(s.language) == family and s != user]
     here = [s for s in named if s.path == user.path]
-    if kind is ReferenceKind.NAME and family in _NAMES_ARE_IMPORTED and name not in imports:
+    if kind is ReferenceKind.NAME and family in NAMES_ARE_IMPORTED and name not in imports:
         named = here
     module = [part for part in imports.get(name, "").replace("::", ".").replace("/", ".").split(".") if part]
 

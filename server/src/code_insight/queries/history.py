@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from code_insight.model import HistoryEnd, Symbol
 from code_insight.queries.files import normal_path, unknown_path
 from code_insight.queries.symbols import find_symbols
+from code_insight.queries.together import MOST_TOGETHER, Together, followed, present_path, together
 from code_insight.queries.tracing import trace
 from code_insight.store import IndexedCommit, Past, PastChange, PastEntry, Reader, short
 
 _HALF_LIFE_SECONDS = 365 * 86_400  # after which a change counts half as much for who knows something
-_TOGETHER_FILES = 50  # a commit of more files says nothing about any two of them
-_TOGETHER_COMMITS = 400  # the newest that are looked at
-_LEAST_SUPPORT = 2
-_MOST_TOGETHER = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +36,6 @@ class Author:
     share: float  # of all that was changed, 0 to 1; a change counts half as much for each year of its age
     commits: int
     last: int  # seconds since 1970 (UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """A file that was changed by the same commits."""
-
-    path: str
-    support: int  # commits that changed both
-    confidence: float  # the part of the commits of what was asked about, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +100,7 @@ def _of_symbol(reader: Reader, past: Past, symbol: Symbol) -> History:
         path=symbol.path,
         symbol=symbol,
         touches=touches,
-        together=_together(reader, past, ages, {symbol.path, *traced.paths}),
+        together=together(reader, past, ages, {symbol.path, *traced.paths}),
         earlier_paths=tuple(other for other in traced.paths if other != symbol.path),
         lost_at=lost_at,
         is_edge=traced.is_edge,
@@ -120,7 +108,7 @@ def _of_symbol(reader: Reader, past: Past, symbol: Symbol) -> History:
 
 
 def _of_file(reader: Reader, past: Past, path: str) -> History:
-    changes, names = _followed(past, path)
+    changes, names = followed(past, path)
     if not changes and reader.file(path) is None:
         raise unknown_path(reader, path)
     is_gone = reader.file(path) is None
@@ -136,33 +124,10 @@ def _of_file(reader: Reader, past: Past, path: str) -> History:
         is_gone=is_gone,
         moved_to=moved[0].path if moved else "",
         touches=touches,
-        together=_together(reader, past, list(lines), set(names)),
+        together=together(reader, past, list(lines), set(names)),
         earlier_paths=tuple(names[1:]),
         is_edge=not any(change.source == "" for change in changes),
     )
-
-
-def changed_with(reader: Reader, path: str) -> tuple[Together, ...]:
-    """The files of this commit that the commits which shaped a file changed, too; most often first."""
-    past = reader.past()
-    changes, names = _followed(past, path)
-    return _together(reader, past, list({change.age: None for change in changes}), set(names))
-
-
-def _followed(past: Past, path: str) -> tuple[list[PastChange], list[str]]:
-    """The changes of a file under all the names that it had, the newest first; those names, the newest first."""
-    found: list[PastChange] = []
-    names = [path]
-    waiting = [(path, -1)]
-    while waiting:
-        name, age = waiting.pop()
-        older = [change for change in past.changes_at(name) if change.age > age]
-        found += older
-        for change in older:
-            if change.source not in ("", *names):
-                names.append(change.source)
-                waiting.append((change.source, change.age))
-    return sorted(found, key=lambda change: (change.age, change.parent)), names
 
 
 def _of_folder(reader: Reader, past: Past, folder: str) -> History:
@@ -179,7 +144,7 @@ def _of_folder(reader: Reader, past: Past, folder: str) -> History:
     known = {entry.age: entry for entry in entries}
     ages = sorted(lines)
     touches = [Touch(known[age], lines[age][0], lines[age][1], "") for age in ages]
-    most = [Together(path, count, count / len(ages)) for path, count in commits.most_common(_MOST_TOGETHER)]
+    most = [Together(path, count, count / len(ages)) for path, count in commits.most_common(MOST_TOGETHER)]
     return _history(past, path=folder, is_folder=True, touches=touches, together=tuple(most))
 
 
@@ -246,34 +211,7 @@ def _weight(touch: Touch, newest: int) -> float:
     return math.log2(2 + lines) * math.exp2((touch.commit.authored - newest) / _HALF_LIFE_SECONDS)
 
 
-def _together(reader: Reader, past: Past, ages: Sequence[int], own: set[str]) -> tuple[Together, ...]:
-    """The files of this commit that the same commits changed, most often first."""
-    entries = past.entries(sorted(ages)[:_TOGETHER_COMMITS])
-    telling = {age: entry.files for age, entry in entries.items() if entry.files <= _TOGETHER_FILES}
-    here = {file.path for file in reader.files()}
-    renames = past.renames()
-    support: Counter[str] = Counter()
-    weight: dict[str, float] = defaultdict(float)
-    for age, path in past.paths_with(telling):
-        now = present_path(path, renames, here)
-        if now and now not in own:
-            support[now] += 1
-            weight[now] += 1 / max(1, telling[age] - 1)
-    found = [Together(path, count, count / len(telling)) for path, count in support.items() if count >= _LEAST_SUPPORT]
-    return tuple(sorted(found, key=lambda one: (-one.support, -weight[one.path], one.path))[:_MOST_TOGETHER])
-
-
-def present_path(path: str, renames: dict[str, str], here: set[str]) -> str:
-    """Where the file of the past is in this commit; "" when it is nowhere."""
-    for _ in range(20):
-        if path in here:
-            return path
-        path = renames.get(path, "")
-    return ""
-
-
 def _years(touches: Iterable[Touch]) -> tuple[Year, ...]:
-
     found: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for touch in touches:
         counts = found[time.gmtime(touch.commit.authored).tm_year]

@@ -37,6 +37,8 @@ _TIERS = dict.fromkeys(TYPES, 0) | {
 _DECLARING = (".h", ".hh", ".hpp", ".hxx", ".pyi", ".d.ts", ".d.mts", ".d.cts")
 _OPEN_TYPES = frozenset({"go", "rust", "csharp", "ruby"})  # whose members may stand outside of the type's own text
 _DEEPEST_BASE = 12
+_MOST_BASES = 50  # of one type, theirs included
+_MOST_OVERRIDING = 100  # methods of one name of which it is looked up what they override
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,32 @@ def _bases(reader: Reader, symbol: Symbol) -> Iterator[tuple[str, Symbol | None]
     for base in symbol.bases:
         name = last_name(base)
         yield base, _defined(reader, aliases.get(name, name), symbol)
+
+
+def overridden_by(reader: Reader, method: Symbol) -> list[Symbol]:
+    """The methods of that name in the bases of a method's type, and in theirs: the nearest first."""
+    same = [s for s in reader.symbols_named(method.name) if s.kind is SymbolKind.METHOD and s.parent >= 0]
+    if method not in same or len(same) == 1:
+        return []
+    owners = {(s.path, s.parent): s for s in same}
+    waiting = deque([reader.symbols_in(method.path)[method.parent]])
+    seen: set[tuple[str, int]] = set()
+    found = []
+    while waiting and len(seen) < _MOST_BASES:
+        current = waiting.popleft()
+        place = (current.path, current.position)
+        if place not in seen:
+            seen.add(place)
+            found += [owners[place]] if place in owners and owners[place] != method else []
+            waiting += [base for _, base in _bases(reader, current) if base]
+    return found
+
+
+def overriding(reader: Reader, method: Symbol) -> list[Symbol]:
+    """The methods of that name in the types that are derived from a method's type, best first."""
+    same = [s for s in reader.symbols_named(method.name) if s.kind is SymbolKind.METHOD and s.parent >= 0]
+    near = sorted((s for s in same if family_of(s.language) == family_of(method.language)), key=rank)
+    return [s for s in near[:_MOST_OVERRIDING] if s != method and method in overridden_by(reader, s)]
 
 
 def _defined(reader: Reader, name: str, near: Symbol) -> Symbol | None:

@@ -31,10 +31,25 @@ class _Lines:
     age: int
 
 
-def trace(past: Past, path: str, blob: int, first: int, last: int) -> Traced:
-    """The commits that changed these lines (from 1, both included) of the newest file at a path."""
+Changes = dict[str, dict[int, list[PastChange]]]  # path → blob → the changes that made it, the newest first
+
+
+def trace(
+    past: Past,
+    path: str,
+    blob: int,
+    first: int,
+    last: int,
+    *,
+    oldest: int | None = None,
+    changes: Changes | None = None,
+) -> Traced:
+    """The commits that changed these lines (from 1, both included) of the newest file at a path.
+
+    Those older than the age `oldest` are left out; `changes` keeps what was read, for who traces again.
+    """
     found = Traced()
-    files: dict[str, dict[int, list[PastChange]]] = {}
+    files = {} if changes is None else changes
     waiting = [_Lines(path, blob, first, last, 0)]
     seen = set(waiting)
     for _ in range(_MOST_STEPS):
@@ -45,7 +60,10 @@ def trace(past: Past, path: str, blob: int, first: int, last: int) -> Traced:
             found.paths.append(lines.path)
         if lines.path not in files:
             files[lines.path] = _by_blob(past.changes_at(lines.path))
-        for older in _before(found, lines, _origin(files[lines.path], lines)):
+        origin = _origin(files[lines.path], lines)
+        if oldest is not None and (not origin or origin[0].age > oldest):
+            continue
+        for older in _before(found, lines, origin):
             if older not in seen:
                 seen.add(older)
                 waiting.append(older)

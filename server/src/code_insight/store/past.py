@@ -209,6 +209,17 @@ class Past:
         ages = [self._ages[past] for (past,) in rows if past in self._ages]
         return ages[0] if len(ages) == 1 else None
 
+    def parents(self) -> list[tuple[int, ...]]:
+        """For each commit of the history, by age, the ages of its parents; without those that are not known."""
+        rows = self._rows("SELECT past, oid, parents FROM past")
+        ages = {oid: self._ages[past] for past, oid, _ in rows if past in self._ages}
+        found: list[tuple[int, ...]] = [()] * len(self)
+        for _, oid, parents in rows:
+            if (age := ages.get(oid)) is not None:
+                names = (parents[at : at + _OID_BYTES] for at in range(0, len(parents), _OID_BYTES))
+                found[age] = tuple(ages[name] for name in names if name in ages)
+        return found
+
     def changes_at(self, path: str) -> list[PastChange]:
         """What happened to the file at this path, the newest first."""
         return self._changes(f"SELECT {_CHANGE} WHERE path.text = ?", (path,))

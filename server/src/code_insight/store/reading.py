@@ -102,6 +102,7 @@ class Reader:
     def __init__(self, indexed: IndexedCommit) -> None:
         self.indexed = indexed
         self._files: list[SourceFile] | None = None
+        self._aliases: dict[str, list[tuple[str, str]]] | None = None
         with storage_errors("read"):
             self._db = connect_to_read(indexed.index)
             self._db.execute("BEGIN")  # one snapshot for the whole answer
@@ -177,12 +178,16 @@ class Reader:
         return [_symbol(row) for row in self._rows(query, container=container)]
 
     def aliases_of(self, name: str) -> list[tuple[str, str]]:
-        """(path, alias): where a name is imported under another one."""
-        query = (
-            "SELECT path, alias FROM import JOIN file ON file.blob = import.blob AND file.commit_ = :commit"
-            " WHERE import.name = :name AND alias NOT IN ('', :name) ORDER BY 1, 2"
-        )
-        return [(row[0], row[1]) for row in self._rows(query, name=name)]
+        """(path, alias): where a name is imported under another one; all are read once."""
+        if self._aliases is None:
+            query = (
+                "SELECT import.name, path, alias FROM import JOIN file ON file.blob = import.blob"
+                " AND file.commit_ = :commit WHERE import.name <> '' AND alias NOT IN ('', import.name) ORDER BY 2, 3"
+            )
+            self._aliases = {}
+            for row in self._rows(query):
+                self._aliases.setdefault(row[0], []).append((row[1], row[2]))
+        return self._aliases.get(name, [])
 
     def symbol_names(self) -> list[str]:
         """Each name that a symbol of this commit has, once, in alphabetical order."""

@@ -9,11 +9,11 @@ from pydantic import Field
 from code_insight.tools.answers import MOST_BUDGET_TOKENS
 
 Repository = Annotated[
-    str, Field(description="such as flask, pallets/flask, flask@<commit or ref>", min_length=1, max_length=600)
+    str, Field(description="flask, pallets/flask, flask@<commit or ref>", min_length=1, max_length=600)
 ]
 Path = Annotated[str, Field(description="file or folder", max_length=1024)]
 SymbolName = Annotated[
     str, Field(description='name, plain or qualified: "Flask.route", "flask.app.Flask"', min_length=1, max_length=400)
 ]
-Budget = Annotated[int, Field(description="size of the answer", ge=200, le=MOST_BUDGET_TOKENS)]
-Cursor = Annotated[str, Field(description="from the answer before, for the rest", max_length=40)]
+Budget = Annotated[int, Field(description="of the answer", ge=200, le=MOST_BUDGET_TOKENS)]
+Cursor = Annotated[str, Field(description="from the answer before", max_length=40)]

@@ -1,4 +1,4 @@
-"""The tools of context: what matters for a task, what shaped this."""
+"""The tools of context: what matters for a task, what shaped this, what a change can break."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Annotated
 from pydantic import Field
 
 from code_insight.catalog import Catalog
-from code_insight.model import HistoryEnd
-from code_insight.queries import context, history
+from code_insight.model import HistoryEnd, ReferenceKind
+from code_insight.queries import context, history, impact
+from code_insight.queries.graph import Certainty
+from code_insight.queries.together import Together
 from code_insight.tools.answers import Answer, Section, about, answer, day, head, shorten
 from code_insight.tools.arguments import Budget, Path, Repository
 from code_insight.tools.packing import packed
 
-Symbol = Annotated[str, Field(description="name; path then says where it is defined", max_length=400)]
+Symbol = Annotated[str, Field(description="name; path: where it is defined", max_length=400)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,45 @@ class Context:
         ]
         top = "\n".join([head(indexed), *_summary(found)])
         data = {"path": found.path, "commits": len(found.touches), "authors": len(found.authors), "end": found.end}
+        return answer(top, sections, budget_tokens, **about(indexed), **data)
+
+    def impact(
+        self,
+        repository: Repository,
+        symbol: Symbol = "",
+        path: Path = "",
+        commits: Annotated[str, Field(description="base..head, or one commit", max_length=400)] = "",
+        budget_tokens: Budget = 2_000,
+    ) -> Answer:
+        """What a change of a symbol, file, folder or commits can break: users, direct or not, the nearest first.
+
+        Also tests that reach it, files that history changes with it, what was not seen.
+        """
+        indexed = self.catalog.find(repository)
+        found = impact.impact(indexed, symbol, path, commits)
+        several = len(found.seeds) > 1
+        direct = sum(user.distance == 1 for user in found.users)
+        tests = _test_files(found.tests)
+        sections = [
+            Section("Changed", _changed(found), _more_changed, 3),
+            Section(
+                f"Users: {direct:,} direct, {len(found.users) - direct:,} through others; steps away, first use",
+                [_user(user, several=several) for user in found.users],
+                lambda _: "Raise budget_tokens.",
+                4,
+            ),
+            Section(
+                f"Tests that reach it: {_count(len(tests), 'file')}; steps away",
+                tests,
+                lambda _: "Raise budget_tokens.",
+                4,
+            ),
+            Section(
+                "Changes with it: commits of both, part of its own", [_often_together(one) for one in found.together]
+            ),
+        ]
+        top = "\n".join([head(indexed), _what_changes(found, symbol, path), _not_seen(found)])
+        data = {"users": len(found.users), "tests": len(found.tests), "symbols": len(found.seeds)}
         return answer(top, sections, budget_tokens, **about(indexed), **data)
 
 
@@ -128,9 +169,82 @@ def _authors(found: history.History) -> list[str]:
     ]
 
 
-def _together(one: history.Together, found: history.History) -> str:
+def _together(one: Together, found: history.History) -> str:
     return f"  {one.support:,}{'' if found.is_folder else f' {one.confidence:.0%}'} {one.path}"
 
 
 def _years(found: history.History) -> list[str]:
     return [f"  {y.year}: {_count(y.commits, 'commit')}, +{y.added:,} −{y.removed:,}" for y in found.years]
+
+
+def _what_changes(found: impact.Impact, symbol: str, path: str) -> str:
+    if found.changed:
+        newest, *_, oldest = (*found.changed.commits, found.changed.commits[-1])
+        gone = f", {_count(len(found.changed.gone), 'file')} gone" if found.changed.gone else ""
+        names = f"{oldest.oid[:10]} to {newest.oid[:10]}" if len(found.changed.commits) > 1 else newest.oid[:10]
+        commits = f"{_count(len(found.changed.commits), 'commit')} ({names}: {shorten(newest.subject, 80)})"
+        symbols = _count(len(found.changed.symbols), "symbol")
+        return f"{commits} changed {symbols} in {_count(len(found.paths), 'file')}{gone}."
+    if symbol:
+        seed = found.seeds[0]
+        members = f" with {_count(len(found.seeds) - 1, 'method')}" if len(found.seeds) > 1 else ""
+        return f"{seed.kind} {seed.qualified_name} {seed.path}:{seed.start_line}-{seed.end_line}{members}"
+    files = "" if len(found.paths) == 1 else f"{_count(len(found.paths), 'file')}, "
+    return f"{path}: {files}{_count(len(found.seeds), 'symbol')}"
+
+
+def _changed(found: impact.Impact) -> list[str]:
+    if not found.changed:
+        return []
+    by_path: dict[str, list[str]] = {}
+    for symbol in found.changed.symbols:
+        by_path.setdefault(symbol.path, []).append(symbol.qualified_name)
+    rows = [f"  {path}: {shorten(', '.join(names), 300)}" for path, names in by_path.items()]
+    rest = [path for path in found.paths if path not in by_path]
+    return [*rows, *([f"  beside: {shorten(', '.join(rest), 300)}"] if rest else [])]
+
+
+def _more_changed(_shown: int) -> str:
+    return "Raise budget_tokens."
+
+
+def _user(user: impact.User, *, several: bool) -> str:
+    name = user.symbol.qualified_name if user.symbol else "(top of the file)"
+    kind = "overrides" if user.kind is None else "mention" if user.kind is ReferenceKind.NAME else user.kind
+    sure = "" if user.certainty is Certainty.EXACT else "likely "
+    through = f" of {user.through.qualified_name}" if user.through and (several or user.distance > 1) else ""
+    return f"  {user.distance} {name} {user.path}:{user.line} [{sure}{kind}{through}]"
+
+
+def _test_files(tests: tuple[impact.User, ...]) -> list[str]:
+    """A row for each file, the nearest first: how near, how many of its symbols, and which."""
+    by_path: dict[str, list[impact.User]] = {}
+    for user in tests:
+        by_path.setdefault(user.path, []).append(user)
+    rows = []
+    for path, users in by_path.items():
+        names = [user.symbol.qualified_name for user in users if user.symbol]
+        count = f" {len(names):,}: {shorten(', '.join(names), 120)}" if names else ""
+        rows.append(f"  {users[0].distance} {path}{count}")
+    return rows
+
+
+def _often_together(one: Together) -> str:
+    return f"  {one.support:,} {one.confidence:.0%} {one.path}"
+
+
+def _not_seen(found: impact.Impact) -> str:
+    """One sentence on what the answer leaves out, as far as that is known."""
+    unseen = found.unseen
+    parts = ["calls that only run time decides"]
+    if unseen.by_name:
+        parts.append(f"{_count(unseen.by_name, 'line')} that match by name alone (ask references)")
+    if unseen.not_followed:
+        parts.append(f"who uses {_count(unseen.not_followed, 'symbol')} further on")
+    if found.changed and found.changed.unread:
+        parts.append(f"symbols of {_count(found.changed.unread, 'changed file')}")
+    if unseen.without_symbols:
+        parts.append(f"{_count(unseen.without_symbols, 'file')} too large or not parsed")
+    if unseen.history is not HistoryEnd.ROOT:
+        parts.append(f"older history ({_ENDS[unseen.history]})")
+    return f"Not seen: {'; '.join(parts)}."

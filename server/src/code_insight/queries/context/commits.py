@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from code_insight.queries.history import present_path
 from code_insight.queries.stems import terms_of
+from code_insight.queries.together import present_path
 from code_insight.store import PastEntry, Reader
 
 _MOST = 20  # commits

@@ -12,9 +12,9 @@ from code_insight.queries.context.commits import Similar
 from code_insight.queries.context.task import Task, task_of
 from code_insight.queries.context.weighing import Ranked, Reason, ReasonKind, Weighing
 from code_insight.queries.files import text_lines
-from code_insight.queries.history import Together, changed_with
 from code_insight.queries.relevance import Passage
 from code_insight.queries.search import innermost
+from code_insight.queries.together import Together, changed_with
 from code_insight.store import IndexedCommit, Reader
 
 _FILES = {FileRole.SOURCE: 12, FileRole.TEST: 6, FileRole.DOCUMENT: 5}  # that pieces are taken from
