@@ -2,7 +2,8 @@
 
 A row has an id, what it is, and steps; `because` says why the answer is not what a first guess may be. A step is one of
 mcp (a message to /mcp, by default a plain call), http, raw (bytes), tool, add (a repository of bad_repositories),
-leave (a client that goes away), crowd (many calls at once), same (two calls that must be answered alike).
+leave (a client that goes away), crowd (many calls at once), same (two calls that must be answered alike), damage (an
+index file).
 """
 
 import concurrent.futures
@@ -12,6 +13,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import socket
 import time
 from collections.abc import Iterator
@@ -93,7 +95,7 @@ def test_a_bad_input_is_answered_and_the_server_lives_on(place: _Place, row: dic
             log.seek(before)
             said = log.read().decode()
         assert "Traceback" not in said
-        assert " ERROR " not in said
+        assert " ERROR " not in said or "damage" in row["steps"][0]
         assert not {secret for secret in ("SECRETPW", "WRONGTOKEN", "CANARY") if secret in said}
 
 
@@ -386,7 +388,39 @@ def _same_step(place: _Place, step: dict[str, Any], expect: dict[str, Any]) -> N
     assert answers[0].text.replace(names[0], "…") == answers[1].text.replace(names[1], "…")
 
 
+def _damage_step(place: _Place, step: dict[str, Any], expect: dict[str, Any]) -> None:
+    name = f"damaged_{step['damage']}"
+    Repository(place.folder / name).commit({"README.md": "# Whole\n" + "text that may be damaged\n" * 5_000})
+    _check(_tool(place.open, "add_repository", {"url": str(place.folder / name)}), {"is_error": False}, place)
+    asked = ("read", {"repository": f"local/{name}", "path": "README.md", "lines": "2-40"})
+    whole = _tool(place.open, *asked).message["result"]["content"]
+    _damage(place.open.folder / "data" / "repositories" / f"local%2F{name}" / "index.db", step["damage"])
+    _check(_tool(place.open, *asked), expect, place)
+
+    def is_whole_again() -> bool:
+        answer = _tool(place.open, *asked).message["result"]
+        assert answer.get("isError") or answer["content"] == whole
+        return not answer.get("isError")
+
+    _wait_until(is_whole_again, 30)
+
+
+def _damage(index: Path, how: str) -> None:
+    data = bytearray(index.read_bytes())
+    match how:
+        case "empty":
+            data.clear()
+        case "garbage":
+            data = bytearray(random.Random(1).randbytes(6_000))
+        case "cut":
+            del data[len(data) * 999 // 1000 :]
+        case _:
+            data[len(data) // 2] ^= 1
+    index.write_bytes(data)
+
+
 _STEPS = {
+    "damage": _damage_step,
     "mcp": _mcp_step,
     "http": _http_step,
     "raw": _raw_step,

@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 from code_insight import parsing, store
 from code_insight.catalog import Catalog
-from code_insight.errors import Cancelled, InsightError, NotFound, RepositoryEmpty, RepositoryTooLarge, StorageFailed
+from code_insight.errors import (
+    Cancelled,
+    IndexDamaged,
+    InsightError,
+    NotFound,
+    RepositoryEmpty,
+    RepositoryTooLarge,
+    StorageFailed,
+)
 from code_insight.git import Call
 from code_insight.indexing import is_safe_path
 from code_insight.model import FileRole, SkipReason
@@ -328,6 +336,41 @@ def test_a_damaged_index_is_made_anew_and_hides_no_other(catalog: Catalog, tmp_p
     assert len(_read(catalog.add(str(moving.folder)).indexed)) == 101
 
 
+@pytest.mark.parametrize("found_by", ["find", "newest"])
+def test_a_flipped_bit_is_never_answered_and_the_index_is_made_anew_by_itself(
+    catalog: Catalog, tmp_path: Path, found_by: str
+) -> None:
+    moving = Repository(tmp_path / "moving")
+    moving.commit(_texts(100))
+    indexed = catalog.add(str(moving.folder)).indexed
+    before, data = _read(indexed), bytearray(indexed.index.read_bytes())
+    data[len(data) // 2] ^= 1
+    indexed.index.write_bytes(data)
+    if found_by == "newest":
+        assert catalog.newest() == []
+    else:
+        with pytest.raises(IndexDamaged):
+            catalog.find("moving")
+    deadline = time.monotonic() + 30
+    while not catalog.newest() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _read(catalog.find("moving")) == before
+    assert indexed.index.with_name("index.db.damaged").read_bytes() == bytes(data)
+
+
+def test_a_damaged_index_that_cannot_be_made_anew_is_not_answered_either(catalog: Catalog, tmp_path: Path) -> None:
+    moving = Repository(tmp_path / "moving")
+    moving.commit(_texts(10))
+    index = catalog.add(str(moving.folder)).indexed.index
+    moving.folder.rename(tmp_path / "gone")
+    data = bytearray(index.read_bytes())
+    data[len(data) // 2] ^= 1
+    index.write_bytes(data)
+    for _ in range(3):
+        with pytest.raises(IndexDamaged):
+            catalog.find("moving")
+
+
 def test_an_index_of_a_host_that_is_damaged_is_made_anew(cloning: Catalog, hosted: Repository, host: GitHost) -> None:
     url = host.url(hosted.folder.name)
     index = cloning.add(url).indexed.index
@@ -445,7 +488,7 @@ def test_an_indexer_that_is_killed_leaves_the_old_index_and_no_process(tmp_path:
     _index(tmp_path, moving.folder).communicate(timeout=60)
     usual_seconds = time.monotonic() - began
     generator = random.Random(20261123)
-    for number in range(16):
+    for number in range(50):
         whole.add(moving.commit({**_texts(250, f"new{number}"), "a.py": f"def new{number}(): pass\n"}))
         ran = _index(tmp_path, moving.folder)
         time.sleep(usual_seconds * generator.uniform(0.3, 1.0))

@@ -1,12 +1,13 @@
 """The index file: facts by blob, commits that are whole, damage that is noticed."""
 
+import random
 import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 from code_insight import store
-from code_insight.errors import StorageFailed
+from code_insight.errors import IndexDamaged, StorageFailed
 from code_insight.model import (
     NO_FACTS,
     Commit,
@@ -20,7 +21,7 @@ from code_insight.model import (
     SymbolFact,
     SymbolKind,
 )
-from code_insight.store import IndexedCommit, NewBlob, NewFile, Reader, Writer, pack
+from code_insight.store import IndexedCommit, NewBlob, NewFile, Reader, Writer, pack, seals
 
 FLASK = Repository("local/flask", "/flask")
 FACTS = Facts(
@@ -256,6 +257,7 @@ def test_an_index_of_another_format_is_made_anew(index: Path) -> None:
     with sqlite3.connect(index) as db:
         db.execute("UPDATE meta SET value = '0'")
     db.close()
+    seals.seal(index)
     assert _held(index) == ()
     with Writer(index, 1) as writer:
         assert not writer.has_commit(_commit(1).oid)
@@ -345,3 +347,70 @@ def test_an_index_that_is_locked_is_not_thrown_away(index: Path, monkeypatch: py
             Writer(index, 1)
     db.close()
     assert len(_held(index)) == 1
+
+
+# Seals.
+
+
+def _sealed(index: Path) -> bool:
+    return index.with_name("index.db.sha256").exists()
+
+
+def test_every_flipped_bit_is_found_before_anything_is_answered(index: Path) -> None:
+    for number in range(20):
+        _add(index, number, {f"{name}.py": f"text of {name} in {number}\n" * 20 for name in "abc"})
+    whole, generator = index.read_bytes(), random.Random(7)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        damaged[generator.randrange(len(damaged))] ^= 1 << generator.randrange(8)
+        index.write_bytes(damaged)
+        with pytest.raises(IndexDamaged):
+            store.check(index)
+    index.write_bytes(whole)
+    store.check(index)
+
+
+def test_a_file_is_without_a_seal_while_it_is_written(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"})
+    assert _sealed(index)
+    with Writer(index, 1):
+        assert not _sealed(index)
+        store.check(index)
+    assert _sealed(index)
+
+
+def test_a_file_whose_log_a_reader_still_needs_has_no_seal_until_it_is_written_again(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"})
+    with Reader(_held(index)[0]) as reader:
+        assert len(reader.files()) == 1
+        _add(index, 2, {"b.py": "b"})
+        assert not _sealed(index)
+        store.check(index)
+    _add(index, 3, {"c.py": "c"})
+    assert _sealed(index)
+    store.check(index)
+
+
+def test_nobody_writes_to_a_file_that_is_damaged(index: Path) -> None:
+    _add(index, 1, {"a.py": "a" * 100})
+    _damage(index, index.stat().st_size - 200, 1)
+    damaged = index.read_bytes()
+    with pytest.raises(IndexDamaged):
+        Writer(index, 1)
+    assert index.read_bytes() == damaged
+
+
+def test_a_seal_is_compared_once_for_each_state_of_the_file(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _add(index, 1, {"a.py": "a"})
+    index.touch()
+    counted: list[Path] = []
+    digest = seals._digest
+
+    def counting(path: Path) -> str:
+        counted.append(path)
+        return digest(path)
+
+    monkeypatch.setattr(seals, "_digest", counting)
+    for _ in range(5):
+        store.check(index)
+    assert len(counted) == 1

@@ -133,7 +133,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
         state["failed"] = server.should_exit = True
 
     def repositories() -> list[dict[str, str]]:
-        held = state["catalog"].newest()
+        held = state["catalog"].held()
         return [{"name": indexed.repository.name, "commit": indexed.commit.oid} for indexed in held]
 
     identity = Identity(__version__, found.source_tree, _index_format(), _machine(found))

@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 _FOLDER_CHARACTERS = 200  # a name in a file system has at most 255 bytes
 _FIRST_DEPTH = 20  # commits that are fetched when a history is deepened; ten times as many each time it is not enough
 _MOST_PACKS = 8
+_SECONDS_BETWEEN_MENDINGS = 60.0
 _WAITING_MAX = 8  # for a place to index
 _FEW_BLOBS = 200  # new in a commit: the survey of the one before holds till later
 
@@ -81,6 +82,7 @@ class Catalog:
     _waiting: threading.BoundedSemaphore = field(init=False)
     _closing: threading.Event = field(default_factory=threading.Event, init=False)
     _to_deepen: queue.SimpleQueue[IndexedCommit] = field(default_factory=queue.SimpleQueue, init=False)
+    _mended_at: dict[str, float] = field(default_factory=dict, init=False)
     _deepening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
@@ -114,8 +116,43 @@ class Catalog:
         found: list[IndexedCommit] = []
         for repository in self.repositories():
             with contextlib.suppress(StorageFailed):  # a damaged index hides no other
+                found += self._commits(repository)[:1]
+        return found
+
+    def held(self) -> list[IndexedCommit]:
+        """The same for a probe, which is told names and commits: the files are not compared with their seals."""
+        found: list[IndexedCommit] = []
+        for repository in self.repositories():
+            with contextlib.suppress(StorageFailed):
                 found += store.commits(repository, self._home_of(repository) / "index.db")[:1]
         return found
+
+    def _commits(self, repository: Repository) -> tuple[IndexedCommit, ...]:
+        """The commits of an index that is what was written; one that is not is made anew from now on."""
+        index = self._home_of(repository) / "index.db"
+        try:
+            store.check(index)
+            return store.commits(repository, index)
+        except StorageFailed as error:
+            if store.is_damaged(index, error):
+                self._mend_later(repository)
+            raise
+
+    def _mend_later(self, repository: Repository) -> None:
+        now = time.monotonic()
+        if now - self._mended_at.get(repository.name, -_SECONDS_BETWEEN_MENDINGS) < _SECONDS_BETWEEN_MENDINGS:
+            return
+        self._mended_at[repository.name] = now
+        _log.error("the index of %s is damaged, and is made anew", repository.name)
+        threading.Thread(target=self._mend, args=(repository,), daemon=True).start()
+
+    def _mend(self, repository: Repository) -> None:
+        try:
+            self.deepen_later(self.add(repository.url).indexed)
+        except InsightError as error:
+            _log.error("the index of %s is not made anew: %s", repository.name, error)
+        else:
+            _log.info("the index of %s is whole again", repository.name)
 
     def find(self, repository: str) -> IndexedCommit:
         """The commit that "flask", "pallets/flask", "github.com/pallets/flask" or "flask@<commit or ref>" speaks of.
@@ -125,7 +162,7 @@ class Catalog:
         """
         name, revision = _parted(repository, self.repositories())
         held = self._held(name)
-        commits = store.commits(held, self._home_of(held) / "index.db")
+        commits = self._commits(held)
         if not commits:
             raise NotFound(f"{held.name} is not indexed yet.", "Call add_repository with its URL.")
         if not revision:

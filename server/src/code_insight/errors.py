@@ -88,3 +88,7 @@ class StorageFailed(InsightError):
     """The index could not be written or read: full disk, missing rights, damaged file."""
 
     code = "storage_failed"
+
+
+class IndexDamaged(StorageFailed):
+    """An index file is not what was written: nothing of it is answered."""

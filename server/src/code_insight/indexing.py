@@ -9,7 +9,7 @@ from pathlib import Path
 from code_insight import git, languages, parsing
 from code_insight.errors import Cancelled, RepositoryEmpty, RepositoryTooLarge, StorageFailed
 from code_insight.model import NO_FACTS, Commit, FileRole, SkipReason, TreeEntry
-from code_insight.store import NewBlob, NewFile, PackedFacts, Writer, discard, is_damaged, pack
+from code_insight.store import NewBlob, NewFile, PackedFacts, Writer, is_damaged, pack, set_aside
 
 _BATCH_BLOBS = 200
 _BATCH_BYTES = 4 << 20
@@ -51,15 +51,15 @@ def index_commit(
 ) -> Indexed:
     """The commit is in the index file, whole, and named by `ref`; facts of blobs that were known are used again.
 
-    A damaged index is made anew. Raises RepositoryEmpty, RepositoryTooLarge, StorageFailed, Cancelled, and what `git`
-    raises; the index then still holds the commits that it held.
+    A damaged index is set aside and made anew. Raises RepositoryEmpty, RepositoryTooLarge, StorageFailed, Cancelled,
+    and what `git` raises; the index then still holds the commits that it held.
     """
     try:
         return _index_commit(git_dir, commit, ref, index, limits, git_limits, call)
     except StorageFailed as error:
         if not is_damaged(index, error):
             raise
-        discard(index)
+        set_aside(index)
         return _index_commit(git_dir, commit, ref, index, limits, git_limits, call)
 
 

@@ -3,7 +3,8 @@
 from code_insight.store.packing import PackedFacts, pack
 from code_insight.store.past import Lineage, Past, PastChange, PastEntry, short
 from code_insight.store.reading import IndexedCommit, Reader, commits, last_name
-from code_insight.store.schema import FORMAT_VERSION, discard, is_damaged
+from code_insight.store.schema import FORMAT_VERSION, is_damaged, set_aside
+from code_insight.store.seals import check
 from code_insight.store.survey import Survey
 from code_insight.store.writing import NewBlob, NewFile, Writer
 
@@ -20,10 +21,11 @@ __all__ = [
     "Reader",
     "Survey",
     "Writer",
+    "check",
     "commits",
-    "discard",
     "is_damaged",
     "last_name",
     "pack",
+    "set_aside",
     "short",
 ]

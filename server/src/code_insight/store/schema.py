@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from code_insight.errors import StorageFailed
+from code_insight.errors import IndexDamaged, StorageFailed
 from code_insight.model import ReferenceKind
+from code_insight.store import seals
 
 # What is on disk; another number means another file, made anew.
 # 1  2026-11: the first.
@@ -188,6 +189,8 @@ def version_of(path: Path) -> str:
 def is_damaged(path: Path, seen: StorageFailed | None = None) -> bool:
     """Whether what was seen in the file makes no sense, or SQLite, which reads all of it, finds a fault in it."""
     cause = seen.__cause__ if seen else None
+    if isinstance(seen, IndexDamaged):
+        return True
     if isinstance(cause, _NO_SENSE) or (isinstance(cause, sqlite3.Error) and _code(cause) == sqlite3.SQLITE_CORRUPT):
         return True
     try:
@@ -204,8 +207,16 @@ def _code(error: sqlite3.Error) -> int:
 
 def discard(path: Path) -> None:
     """There is no index at `path` any more."""
+    seals.unseal(path)
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> None:
+    """There is no index at `path` any more; the damaged one is beside it, in place of the one before."""
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(path.with_name(path.name + ".damaged"))
+    discard(path)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from code_insight.model import Change, Commit, FileRole, PastCommit, SkipReason
-from code_insight.store import past, survey
+from code_insight.store import past, seals, survey
 from code_insight.store.packing import PackedFacts
 from code_insight.store.schema import (
     FORMAT_VERSION,
@@ -58,10 +58,16 @@ class Writer:
     """Owns the write connection of one index file; a context manager."""
 
     def __init__(self, path: Path, facts_version: int = 0) -> None:
-        """`facts_version` is that of the facts that will be written; 0 for who writes none."""
+        """`facts_version` is that of the facts that will be written; 0 for who writes none.
+
+        Raises IndexDamaged, and changes nothing, when the file is not what the writer before left.
+        """
         self._facts_version = facts_version
         self._names: dict[str, int] = {}
         self._words: set[bytes] = set()  # that are in the vocabulary for sure
+        self._path = path
+        seals.check(path)
+        seals.unseal(path)
         with storage_errors("opened"):
             self._db = _open(path)
 
@@ -75,6 +81,8 @@ class Writer:
             self._db.execute("PRAGMA busy_timeout = 100")  # ms: what a reader still needs stays in the log
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
+        with contextlib.suppress(OSError):  # without a seal, SQLite alone vouches for the file
+            seals.seal(self._path)
 
     def blob_of(self, oid: str, language: str) -> tuple[int, SkipReason | None] | None:
         """The number of a blob whose facts are known, and why its symbols are missing if they are."""
