@@ -34,7 +34,7 @@ format: $(UV) ## put the source in order
 	$(RUN) --all-packages ruff check --fix
 	$(RUN) --all-packages ruff format
 
-docs: $(UV) ## write docs/tools.md and docs/faults.md from what they tell of
+docs: $(UV) ## write docs/tools.md, docs/clients.md and docs/faults.md from what they tell of
 	$(RUN) --all-packages python docs/generate.py
 
 image: $(UV) ## build the image of HEAD's tree and tag it with its commit

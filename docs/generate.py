@@ -1,4 +1,5 @@
-"""Writes docs/tools.md from the tools, docs/faults.md from the rows that the tests let happen: `make docs`.
+"""Writes docs/tools.md from the tools, docs/clients.md from the words of the front page, docs/faults.md from the rows
+that the tests let happen: `make docs`.
 
 A test compares each page with what it is made of.
 """
@@ -15,6 +16,7 @@ from typing import Any
 from code_insight.catalog import Catalog, CatalogLimits
 from code_insight.clone_url import ClonePolicy
 from code_insight.tools import INSTRUCTIONS, build_server
+from code_insight.web.pages.clients import clients
 from fastmcp import Client
 
 PAGE = Path(__file__).with_name("tools.md")
@@ -108,6 +110,29 @@ def rows() -> tuple[Any, ...]:
     return ROWS
 
 
+CLIENTS = Path(__file__).with_name("clients.md")
+ABOUT_CLIENTS = """\
+# Connecting clients
+
+Made by `make docs` of the words on the server's front page. There they have the server's own URL; here it is the one of
+`make serve`. `tests/smoke/test_clients.py` follows them with the clients that can be installed without an account: it
+runs the command, and the client reaches the running container (Claude Code, Codex, Gemini CLI, and the `mcp-remote`
+that Claude Desktop starts). The files of Cursor and VS Code are not tried with those programs.
+
+A server asks for a token only where its operator says so ([who may ask](operating.md#who-may-ask)). Afterwards ask your
+agent something that it cannot know: *What is local/code-insight, and where does it start?*"""
+
+
+def clients_page() -> str:
+    """The page in Markdown."""
+    parts = [ABOUT_CLIENTS]
+    for one in clients("http://localhost:8080/mcp"):
+        with_token = f"With a token:\n\n```{one.language}\n{one.with_token}\n```"
+        parts += [f"## {one.name}", one.steps, f"```{one.language}\n{one.text}\n```", f"Then: {one.check}", with_token]
+    return "\n\n".join(parts) + "\n"
+
+
 if __name__ == "__main__":
+    CLIENTS.write_text(clients_page(), "utf-8")
     PAGE.write_text(page(asyncio.run(definitions())), "utf-8")
     FAULTS.write_text(faults_page(rows()), "utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from types import ModuleType
 
 import pytest
 from code_insight.settings import Settings
+from code_insight.web.pages.clients import clients
 from code_insight_deploy.flysim.api import Api
 from code_insight_deploy.flysim.faults import EFFECTS
 from code_insight_deploy.flysim.flaps import Flaps
@@ -88,6 +90,18 @@ async def test_the_page_of_tools_is_what_the_tools_say() -> None:
     generate = _load(TOP / "docs/generate.py")
     written = (TOP / "docs/tools.md").read_text("utf-8")
     assert written == generate.page(await generate.definitions()), "run `make docs`"
+
+
+def test_the_page_of_clients_is_what_the_front_page_says() -> None:
+    generate = _load(TOP / "docs/generate.py")
+    assert (TOP / "docs/clients.md").read_text("utf-8") == generate.clients_page(), "run `make docs`"
+
+
+def test_the_readme_connects_as_the_front_page_does() -> None:
+    text = (TOP / "README.md").read_text("utf-8")
+    claude, *_, other = clients("http://localhost:8080/mcp")
+    assert f"`{claude.text}`" in text
+    assert json.dumps(json.loads(other.text)) in text
 
 
 def test_the_page_of_faults_is_what_the_tests_let_happen() -> None:

@@ -1,11 +1,14 @@
 """What browsers get."""
 
+import base64
 import gzip
+import json
 import re
 from html.parser import HTMLParser
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
+from code_insight.web.pages.clients import clients
 from fastmcp import Client
 from httpx2 import AsyncClient
 from markupsafe import escape
@@ -122,6 +125,22 @@ async def test_the_front_page_names_repositories_tools_and_how_to_connect(web: A
     for name in ("local/starlette", "local/click", "list_repositories", "add_repository", "references", "1.2.3"):
         assert name in html
     assert "https://insight.example.invalid/mcp" in html
+
+
+async def test_the_front_page_says_for_each_client_what_its_docs_say(web: AsyncClient) -> None:
+    found = parsed((await web.get("/")).text).found
+    for client in clients(f"{ORIGIN}/mcp"):
+        assert str(escape(client.text)) in (await web.get("/")).text
+        assert not client.link or client.link in found
+
+
+def test_a_link_that_installs_says_what_the_file_says() -> None:
+    by_name = {client.name: client for client in clients(f"{ORIGIN}/mcp")}
+    cursor, code = by_name["Cursor"], by_name["VS Code"]
+    installed = json.loads(base64.b64decode(parse_qs(urlsplit(cursor.link).query)["config"][0]))
+    assert {"mcpServers": {"code-insight": installed}} == json.loads(cursor.text)
+    installed = json.loads(unquote(urlsplit(code.link).query))
+    assert {"servers": {installed.pop("name"): installed}} == json.loads(code.text)
 
 
 async def test_a_repository_has_its_page_under_its_name_or_the_end_of_it(web: AsyncClient) -> None:

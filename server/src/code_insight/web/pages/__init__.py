@@ -27,6 +27,7 @@ from code_insight.store import IndexedCommit
 from code_insight.tools.answers import visible
 from code_insight.web.pages import landing, neighbours, repository, source
 from code_insight.web.pages.addresses import Addresses, Asked, parted, revision_of
+from code_insight.web.pages.clients import clients
 from code_insight.web.pages.places import Place
 from code_insight.web.pages.serving import HEADERS, WEB, Moved, Page, Renderer, answer, is_known, tag_of
 
@@ -98,13 +99,13 @@ class _Pages:
         mcp_url = f"{_origin(request)}/mcp"
         tries = [question for level in levels for question in level.questions if question.may_be_tried]
         example = rows[0] if rows else None
-        self._sample = await landing.sample(self._server, rows, self._sample)
+        self._sample = sample = await landing.sample(self._server, rows, self._sample)
         values = {
             "rows": rows,
-            "sample": self._sample,
+            "sample": sample,
             "levels": levels,
             "mcp_url": mcp_url,
-            "clients": landing.clients(mcp_url),
+            "clients": clients(mcp_url),
             "tries": [(question, landing.fields(question, {}, example)) for question in tries],
         }
         return await self._page(request, Page("landing.html", values))

@@ -83,6 +83,12 @@ def parents(path: str) -> list[tuple[str, str]]:
     return [("/".join(parts[: at + 1]), part) for at, part in enumerate(parts[:-1])]
 
 
+def ticked(text: str) -> Markup:
+    """A sentence in which `backticks` mark what is typed."""
+    code = Markup("<code>{}</code>")
+    return Markup().join(code.format(part) if at % 2 else part for at, part in enumerate(text.split("`")))
+
+
 def breakable(text: str) -> Markup:
     """A long name, in which a line may end after a separator."""
     escaped = str(Markup.escape(visible(text)))
@@ -98,6 +104,7 @@ FILTERS = {
     "hue": hue,
     "last": last,
     "parents": parents,
+    "ticked": ticked,
     "breakable": breakable,
     "shorten": shorten,
 }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
 from fastmcp import FastMCP
 from fastmcp.tools import FunctionTool, Tool
@@ -19,7 +17,6 @@ from code_insight.store import IndexedCommit, Reader
 from code_insight.tools.answers import tokens
 from code_insight.web.pages.addresses import Addresses
 
-NAME = "code-insight"
 PROTOCOL_VERSIONS = ("2026-07-28", "2025-11-25")
 _SAMPLE_TOKENS = 300
 _ASIDE = ("cursor", "budget_tokens")  # arguments that a form shows last
@@ -71,50 +68,6 @@ def _bar(languages: Iterable[tuple[str, int]], total: int) -> Iterable[tuple[str
             break
         yield name, round(begin, 2), round(share, 2)
         begin += share
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """How one client is connected."""
-
-    name: str
-    steps: str
-    text: str  # to be copied
-    link: str = ""  # that installs it at once
-    link_text: str = ""
-
-
-def clients(url: str) -> list[Client]:
-    """How each client is connected to the server at `url`."""
-    plain = json.dumps({"mcpServers": {NAME: {"type": "http", "url": url}}}, indent=2)
-    cursor = base64.b64encode(json.dumps({"url": url}).encode()).decode()
-    code = json.dumps({"name": NAME, "type": "http", "url": url})
-    return [
-        Client("Claude Code", "In a terminal:", f"claude mcp add --transport http {NAME} {url}"),
-        Client(
-            "Claude Desktop",
-            "Settings, Connectors, Add custom connector, with the URL above; or, for a server on your own machine, in"
-            " claude_desktop_config.json:",
-            json.dumps({"mcpServers": {NAME: {"command": "npx", "args": ["-y", "mcp-remote", url]}}}, indent=2),
-        ),
-        Client(
-            "Cursor",
-            "With one click, or in ~/.cursor/mcp.json:",
-            json.dumps({"mcpServers": {NAME: {"url": url}}}, indent=2),
-            f"cursor://anysphere.cursor-deeplink/mcp/install?name={NAME}&config={quote(cursor, safe='')}",
-            "Add to Cursor",
-        ),
-        Client(
-            "VS Code",
-            "With one click, or in .vscode/mcp.json:",
-            json.dumps({"servers": {NAME: {"type": "http", "url": url}}}, indent=2),
-            f"vscode:mcp/install?{quote(code, safe='')}",
-            "Add to VS Code",
-        ),
-        Client("Codex", "In a terminal:", f"codex mcp add {NAME} --url {url}"),
-        Client("Gemini CLI", "In a terminal:", f"gemini mcp add --transport http {NAME} {url}"),
-        Client("Any other", "Streamable HTTP, no key, in the form that most clients read:", plain),
-    ]
 
 
 @dataclass(frozen=True, slots=True)

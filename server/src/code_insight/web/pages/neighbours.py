@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from code_insight.web.pages.landing import NAME, PROTOCOL_VERSIONS, Level, Row
+from code_insight.web.pages.clients import NAME
+from code_insight.web.pages.landing import PROTOCOL_VERSIONS, Level, Row
 
 TITLE = "Code Insight MCP"
 SENTENCE = "Answers coding agents' questions about git repositories: what, where, who uses it, which commit."
