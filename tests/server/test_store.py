@@ -161,6 +161,33 @@ def test_words_that_every_text_has_narrow_nothing(index: Path) -> None:
 # Commits.
 
 
+def test_what_is_held_of_a_commit_is_not_told_of_the_same_commit_in_another_file(index: Path) -> None:
+    for path, text in (("a.py", "door"), ("b.py", "window")):
+        for file in index.parent.glob(f"{index.name}*"):
+            file.unlink()
+        _add(index, 1, {path: text})
+        with Reader(_held(index)[0]) as reader:
+            assert [file.path for file in reader.files()] == [path]
+            assert {word: len(reader.blobs_with(word) or ()) for word in ("doo", "indo")} == {
+                "doo": text == "door",
+                "indo": text == "window",
+            }
+
+
+def test_the_symbols_of_a_line_are_the_one_it_defines_and_the_innermost_around_it(index: Path) -> None:
+    _add(index, 1, {"a.py": "a"}, facts=FACTS)
+    with Reader(_held(index)[0]) as reader:
+        blob = reader.files()[0].blob
+        assert reader.names_at(blob, [1, 2, 3]) == {1: "Flask", 3: "route"}
+        around = [reader.symbol_around("a.py", line) for line in (2, 4, 5)]
+        assert [symbol and symbol.name for symbol in around] == ["Flask", "route", None]
+        flask = reader.symbol_defined_at("a.py", 1)
+        assert flask == reader.symbol_at("a.py", 0) == around[0]
+        assert flask is not None
+        assert [symbol.name for symbol in reader.members_of(flask)] == ["route"]
+        assert reader.symbol_at("a.py", -1) is None
+
+
 def test_there_are_no_commits_in_a_file_that_is_not_there(index: Path) -> None:
     assert _held(index) == ()
 

@@ -2,12 +2,15 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from code_insight.errors import InvalidArgument, NotFound, RegexInvalid
-from code_insight.queries.search import Filter, Found, SearchKind, SearchLimits, literals_of, search
+from code_insight.queries.search import AT_ONCE, Filter, Found, SearchKind, SearchLimits, literals_of, search
 from code_insight.queries.words import words_of
 from code_insight.store import IndexedCommit
+
+from tests.server.indexed import index
 
 AUTO, TEXT, REGEX, SYMBOL = SearchKind.AUTO, SearchKind.TEXT, SearchKind.REGEX, SearchKind.SYMBOL
 
@@ -150,6 +153,29 @@ def test_a_limit_that_ends_the_search_is_told(bazaar: IndexedCommit) -> None:
     found = search(bazaar, "door", TEXT, Filter(), SearchLimits(lines=3))
     assert not found.is_complete
     assert search(bazaar, "door", TEXT, Filter(), SearchLimits(lines=10_000)).is_complete
+
+
+def test_a_higher_limit_only_adds_to_the_end(tmp_path: Path) -> None:
+    text = "def door():\n    return door\n" + "door = adoor  # door\n" * 60
+    indexed = index(tmp_path / "doors", {f"src/{name}{number}.py": text for name in "abc" for number in range(12)})
+    whole = places(search(indexed, "door", TEXT, Filter(), SearchLimits(lines=10_000)))
+    assert len(whole) == 36 * 62
+    for lines in (AT_ONCE, 2 * AT_ONCE + 1, 4 * AT_ONCE):
+        part = search(indexed, "door", TEXT, Filter(), SearchLimits(lines=lines))
+        assert lines <= len(part.lines) < len(whole)
+        assert places(part) == whole[: len(part.lines)]
+        assert not part.is_complete
+
+
+def test_a_line_that_ends_as_on_windows_is_a_line_like_any_other(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"shop.py": b"# prix: 3 \xe2\x82\xac\r\nprice = 1\r\n\r\nlast = price\r\n"}
+    indexed = index(tmp_path / "windows", files)
+    assert [(line.number, line.text) for line in ask(indexed, r"\w+ = \w+$", REGEX).lines] == [
+        (2, "price = 1"),
+        (4, "last = price"),
+    ]
+    assert [line.text for line in ask(indexed, "price", TEXT).lines] == ["price = 1", "last = price"]
+    assert [line.number for line in ask(indexed, "€", TEXT).lines] == [1]
 
 
 @pytest.mark.parametrize("query", ["", "  ", "x" * 1001])

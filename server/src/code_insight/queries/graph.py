@@ -9,7 +9,6 @@ from itertools import islice
 
 from code_insight.model import FileRole, Occurrence, ReferenceKind, Symbol, SymbolKind, family_of
 from code_insight.queries import place_order
-from code_insight.queries.files import text_lines
 from code_insight.queries.resolving import COMMON, Defined, Meaning, Outside, Resolver, knows, resolving
 from code_insight.queries.symbols import TYPES, find_symbols, rank
 from code_insight.store import IndexedCommit, Reader
@@ -222,18 +221,16 @@ def _ranked(lines: list[Occurrence], symbol: Symbol, sure: dict[Occurrence, Cert
 def _uses(
     reader: Reader, resolver: Resolver | None, occurrences: list[Occurrence], sure: dict[Occurrence, Certainty]
 ) -> list[Use]:
-    lines: dict[int, list[str]] = {}
-    symbols: dict[str, list[Symbol]] = {}
+    lines: dict[int, list[bytes]] = {}
     found = []
     for occurrence in occurrences:
+        at = occurrence.symbol
         if occurrence.blob not in lines:
-            lines[occurrence.blob] = text_lines(reader.text(occurrence.blob))
-        if occurrence.path not in symbols:
-            read = resolver.symbols_of(occurrence.path) if resolver else None
-            symbols[occurrence.path] = read or reader.symbols_in(occurrence.path)
-        here, around = lines[occurrence.blob], symbols[occurrence.path]
-        text = here[occurrence.line - 1].strip() if occurrence.line <= len(here) else ""
-        inside = around[occurrence.symbol] if 0 <= occurrence.symbol < len(around) else None
+            lines[occurrence.blob] = reader.data(occurrence.blob).split(b"\n")
+        here = lines[occurrence.blob]
+        text = here[occurrence.line - 1].decode().strip() if occurrence.line <= len(here) else ""
+        around = resolver.symbols_of(occurrence.path) if resolver else None
+        inside = around[at] if around and at >= 0 else reader.symbol_at(occurrence.path, at)
         found.append(Use(occurrence, text, inside, sure[occurrence]))
     return found
 

@@ -30,6 +30,7 @@ _PATH = re.compile(r"[\w.@+-]+(?:/[\w.@+-]+)*/?")
 _CODE = frozenset(language.name for language in LANGUAGES if language.has_symbols)
 _LINES_OF_A_FILE = 4  # that come before those of other files
 _EXACT = 200  # definitions of just the name that was asked for
+AT_ONCE = 250  # lines that are put in order together
 _FILES = 10  # found by their path
 
 
@@ -133,15 +134,11 @@ def _check(reader: Reader, where: Filter) -> None:
 def symbols_at(indexed: IndexedCommit, lines: Iterable[Line]) -> dict[tuple[str, int], tuple[Symbol | None, bool]]:
     """(path, number) → the symbol that the line defines (True), or else the innermost one that it stands in (False)."""
     found: dict[tuple[str, int], tuple[Symbol | None, bool]] = {}
-    around: dict[str, list[Symbol]] = {}
     with Reader(indexed) as reader:
         for line in lines:
-            path = line.file.path
-            if path not in around:
-                around[path] = reader.symbols_in(path)
-            defined = next((s for s in around[path] if s.name_line == line.number), None) if line.defines else None
-            inside = defined or innermost(around[path], line.number)
-            found[path, line.number] = inside, defined is not None
+            defined = reader.symbol_defined_at(line.file.path, line.number) if line.defines else None
+            inside = defined or reader.symbol_around(line.file.path, line.number)
+            found[line.file.path, line.number] = inside, defined is not None
     return found
 
 
@@ -195,42 +192,68 @@ def _text(
     return found
 
 
-_LinesOf = Callable[[str], Iterator[tuple[int, str]]]  # text → (number, line) of the lines that match
+_LinesOf = Callable[[bytes], Iterator[tuple[int, str]]]  # text → (number, line) of the lines that match
 
 
 def _literal(query: str) -> tuple[_LinesOf, str]:
     """Smart case, as in ripgrep: a capital letter makes it count."""
+    wanted = query.encode("utf-8", "surrogatepass")
     if query != query.lower():
-        return (lambda text: _lines_with(query, text, text)), "lines by text, case counts"
-    return (lambda text: _lines_with(query, text, text.lower())), "lines by text, any case"
+        return (lambda data: _lines_with(wanted, data, data)), "lines by text, case counts"
+
+    def any_case(data: bytes) -> Iterator[tuple[int, str]]:
+        if query.isascii():
+            return _lines_with(wanted, data, data.lower())
+        return ((n, line) for n, line in enumerate(text_lines(data.decode()), start=1) if query in line.lower())
+
+    return any_case, "lines by text, any case"
 
 
-def _lines_with(query: str, text: str, folded: str) -> Iterator[tuple[int, str]]:
+def _lines_with(wanted: bytes, data: bytes, folded: bytes) -> Iterator[tuple[int, str]]:
     """The lines of a text whose folded form has the query; looks at no other line."""
-    if "\n" in query or len(folded) != len(text):  # some letters change their length with their case
-        yield from ((n, line) for n, line in enumerate(text_lines(text), start=1) if query in line.lower())
-        return
-    number, counted, at = 1, 0, folded.find(query)
+    number, counted, at = 1, 0, -1 if b"\n" in wanted else folded.find(wanted)
     while at >= 0:
-        number += folded.count("\n", counted, at)
-        start, end = folded.rfind("\n", 0, at) + 1, folded.find("\n", at)
-        end = len(folded) if end < 0 else end
-        yield number, text[start:end].removesuffix("\r")
+        number += folded.count(b"\n", counted, at)
+        start, end = _line_around(folded, at)
+        yield number, _line(data, start, end)
         counted = end
-        at = folded.find(query, end)
+        at = folded.find(wanted, end)
+
+
+def _line_around(data: bytes, at: int) -> tuple[int, int]:
+    """Where the line of an offset begins, and where it ends."""
+    end = data.find(b"\n", at)
+    return data.rfind(b"\n", 0, at) + 1, len(data) if end < 0 else end
+
+
+def _line(data: bytes, start: int, end: int) -> str:
+    return data[start:end].removesuffix(b"\r").decode()
 
 
 def _by_pattern(reader: Reader, pattern: str, where: Filter, limits: SearchLimits) -> Found:
     line = _compiled(pattern)
     whole = None if re.search(r"\\[AzZ]", pattern) else _compiled(f"(?m){pattern}")
 
-    def lines_of(text: str) -> Iterator[tuple[int, str]]:
-        if whole is None or whole.search(text) is not None:
-            yield from ((n, one) for n, one in enumerate(text_lines(text), start=1) if line.search(one) is not None)
+    def lines_of(data: bytes) -> Iterator[tuple[int, str]]:
+        if whole is None:
+            return ((n, one) for n, one in enumerate(text_lines(data.decode()), start=1) if line.search(one))
+        return _lines_matching(line, whole, data.replace(b"\r\n", b"\n") if b"\r" in data else data)
 
     scan = _Scan(reader, where, limits, lines_of)
     sets = [blobs for part in literals_of(pattern) if (blobs := reader.blobs_with(part)) is not None]
     return scan.found(set.intersection(*sets) if sets else None, "lines by RE2 pattern")
+
+
+def _lines_matching(line: Any, whole: Any, data: bytes) -> Iterator[tuple[int, str]]:
+    """The lines that match by themselves: looked for in the whole text, and only where that has a match in the line."""
+    number, counted, start = 1, 0, 0
+    while start < len(data) and (match := whole.search(data, start)):
+        start, end = _line_around(data, match.start())
+        if start < len(data) and line.search(data[start:end]):
+            number += data.count(b"\n", counted, start)
+            counted = start
+            yield number, _line(data, start, end)
+        start = end + 1
 
 
 def literals_of(pattern: str) -> list[str]:
@@ -291,8 +314,16 @@ class _Scan:
         self._is_complete = True
 
     def found(self, candidates: set[int] | None, how: str) -> Found:
-        """The matching lines of the candidates (None: all files): what defines the query itself first."""
-        lines = [*self._exact_lines(), *self._lines(candidates)]
+        """The matching lines of the candidates (None: all files): what defines the query itself first.
+
+        A higher limit only adds to the end: some lines are put in order at a time.
+        """
+        lines = list(self._exact_lines())
+        for some in self._chunks(candidates):
+            lines += self._ordered(some)
+        return Found(how, lines=tuple(lines), is_complete=self._is_complete)
+
+    def _ordered(self, lines: list[Line]) -> list[Line]:
         tiers = [self._tier(line) for line in lines]
         seen = Counter[tuple[int, str]]()
         keys = []
@@ -300,13 +331,10 @@ class _Scan:
             seen[tier, line.file.path] += 1
             is_late = self._is_word is not None and tier > 1 and seen[tier, line.file.path] > _LINES_OF_A_FILE
             keys.append((tier, is_late, *self._file_order(line.file), line.number))
-        order = sorted(range(len(lines)), key=keys.__getitem__)
-        return Found(how, lines=tuple(lines[at] for at in order), is_complete=self._is_complete)
+        return [lines[at] for at in sorted(range(len(lines)), key=keys.__getitem__)]
 
     def _tier(self, line: Line) -> int:
-        """0 defines just that, 1 defines something like it in source, 2 has it as a word, 3 has it within a word."""
-        if (line.file.path, line.number) in self._exact:
-            return 0
+        """1 defines something like it in source, 2 has it as a word, 3 has it within a word."""
         if self._is_word is None:
             return 2
         if line.defines and place_order(line.file.role, line.file.path) == 0:
@@ -325,32 +353,38 @@ class _Scan:
                 text = text_lines(self._reader.text(file.blob))[number - 1]
                 yield Line(file, number, text, defines=True)
 
-    def _lines(self, candidates: set[int] | None) -> Iterator[Line]:
+    def _chunks(self, candidates: set[int] | None) -> Iterator[list[Line]]:
+        """Some lines after some, in the order of their files, up to the limits."""
         deadline = time.monotonic() + self._limits.seconds
         bytes_left, lines_left = self._limits.bytes, self._limits.lines
+        at_once = min(AT_ONCE, lines_left)
         files = [f for f in self._reader.files() if f.blob and (candidates is None or f.blob in candidates)]
         admitted = [f for f in files if self._where.admits(f.path, f.language)]
+        chunk: list[Line] = []
         for file in sorted(admitted, key=lambda f: (f.path not in self._defining, *self._file_order(f))):
+            if len(chunk) >= at_once:
+                yield chunk
+                lines_left -= len(chunk)
+                chunk = []
             if bytes_left < 0 or lines_left <= 0 or time.monotonic() > deadline:
                 self._is_complete = False
-                return
+                break
             bytes_left -= file.size_bytes
-            for line in self._lines_of(file):
-                lines_left -= 1
-                yield line
+            chunk += self._lines_of(file)
+        yield chunk
 
     def _lines_of(self, file: SourceFile) -> Iterator[Line]:
         found = []
-        for number, text in self._find(self._reader.text(file.blob)):
+        for number, text in self._find(self._reader.data(file.blob)):
             if (file.path, number) not in self._exact:
                 found.append((number, text))
                 if len(found) == self._limits.lines_per_file:
                     self._is_complete = False
                     break
-        names = dict(reversed(self._reader.names_in(file.blob))) if found else {}
+        names = self._reader.names_at(file.blob, [number for number, _ in found])
         for number, text in found:
             name = names.get(number, "")
-            yield Line(file, number, text, defines=bool(name) and any(self._find(name)))
+            yield Line(file, number, text, defines=bool(name) and any(self._find(name.encode())))
 
 
 def innermost(symbols: list[Symbol], line: int) -> Symbol | None:

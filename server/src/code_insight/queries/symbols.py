@@ -157,7 +157,7 @@ def definition(indexed: IndexedCommit, symbol: Symbol) -> Definition:
 
 
 def _members(reader: Reader, symbol: Symbol) -> list[Symbol]:
-    inside = [s for s in reader.symbols_in(symbol.path) if s.parent == symbol.position]
+    inside = reader.members_of(symbol)
     if symbol.kind not in TYPES or symbol.language not in _OPEN_TYPES:
         return inside
     folder = symbol.path.rpartition("/")[0]

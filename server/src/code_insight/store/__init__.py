@@ -1,8 +1,8 @@
 """SQLite: what an index file holds, written by one, read by many. SQL lives here and nowhere else."""
 
-from code_insight.store.packing import PackedFacts, pack
+from code_insight.store.packing import PackedFacts, last_name, pack
 from code_insight.store.past import Lineage, Past, PastChange, PastEntry, short
-from code_insight.store.reading import IndexedCommit, Reader, commits, last_name
+from code_insight.store.reading import IndexedCommit, Reader, commits
 from code_insight.store.schema import FORMAT_VERSION, is_damaged, set_aside
 from code_insight.store.seals import check
 from code_insight.store.survey import Survey

@@ -19,6 +19,7 @@ class PackedFacts(NamedTuple):
 
     names: tuple[str, ...]  # of all symbols and references, each once
     symbols: tuple[tuple[Any, ...], ...]  # by position; the columns of the table behind `blob` and `position`
+    derived: tuple[tuple[int, int], ...]  # name of a base, position of a symbol that names it
     occurrences: tuple[tuple[int, int, bytes], ...]  # name, bits of its kinds, its places
     imports: tuple[tuple[int, str, str, str], ...]  # line, module, name, alias
     evidence: bytes  # compressed; empty when there is none
@@ -39,12 +40,23 @@ def pack(facts: Facts) -> PackedFacts:
         )
         for fact in facts.symbols
     )
+    derived = {
+        (names.setdefault(last_name(base), len(names)), position)
+        for position, fact in enumerate(facts.symbols)
+        for base in fact.bases
+    }
     occurrences = tuple(
         (names.setdefault(name, len(names)), _bits(numbers), _packed(numbers))
         for name, numbers in _places_by_name(facts).items()
     )
     imports = tuple((fact.line, fact.module, fact.name, fact.alias) for fact in facts.imports)
-    return PackedFacts(tuple(names), symbols, occurrences, imports, pack_evidence(facts), json.dumps(facts.error_lines))
+    lines = json.dumps(facts.error_lines)
+    return PackedFacts(tuple(names), symbols, tuple(sorted(derived)), occurrences, imports, pack_evidence(facts), lines)
+
+
+def last_name(base: str) -> str:
+    """The last part of a dotted or scoped name: "Model" of "models.Model" and of "app::Model"."""
+    return base.replace("::", ".").replace("\\", ".").rpartition(".")[2]
 
 
 def _places_by_name(facts: Facts) -> dict[str, list[int]]:

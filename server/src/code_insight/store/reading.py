@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -96,16 +97,30 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
     )
 
 
+@dataclass(slots=True)
+class _Held:
+    """What nearly every answer about a commit reads, and what is the same for as long as the commit is there."""
+
+    files: list[SourceFile] | None = None
+    vocabulary: list[bytes] | None = None
+
+
+@lru_cache(maxsize=2)
+def _held(_index: Path, _made: str, _row: int, _indexed_at: int) -> _Held:
+    """That of the commits asked last; `made` tells an index file from one that was at its path before."""
+    return _Held()
+
+
 class Reader:
     """Answers about one commit from its index file; a context manager that owns a connection of its own."""
 
     def __init__(self, indexed: IndexedCommit) -> None:
         self.indexed = indexed
-        self._files: list[SourceFile] | None = None
-        self._aliases: dict[str, list[tuple[str, str]]] | None = None
         with storage_errors("read"):
             self._db = connect_to_read(indexed.index)
             self._db.execute("BEGIN")  # one snapshot for the whole answer
+            made = str(self._db.execute("SELECT value FROM meta WHERE key = 'made'").fetchone())
+        self._held = _held(indexed.index, made, indexed.row, indexed.indexed_at)
 
     def __enter__(self) -> Self:
         return self
@@ -116,10 +131,10 @@ class Reader:
         self._db.close()
 
     def files(self) -> list[SourceFile]:
-        """All files, in the order of their paths; read once, since most answers ask several times."""
-        if self._files is None:
-            self._files = [_file(row) for row in self._rows(f"SELECT {_FILE} {_FROM_FILE} ORDER BY path")]
-        return self._files
+        """All files, in the order of their paths."""
+        if self._held.files is None:
+            self._held.files = [_file(row) for row in self._rows(f"SELECT {_FILE} {_FROM_FILE} ORDER BY path")]
+        return self._held.files
 
     def file(self, path: str) -> SourceFile | None:
         """The file at exactly this path."""
@@ -128,9 +143,14 @@ class Reader:
 
     def text(self, blob: int) -> str:
         """The whole text of a blob."""
+        with storage_errors("read"):
+            return self.data(blob).decode()
+
+    def data(self, blob: int) -> bytes:
+        """The whole text of a blob, in UTF-8."""
         row = next(iter(self._rows("SELECT text FROM blob WHERE blob = :blob", blob=blob)), None)
         with storage_errors("read"):
-            return zlib.decompress(row[0]).decode() if row else ""
+            return zlib.decompress(row[0]) if row else b""
 
     def head(self, blob: int, characters: int) -> str:
         """The beginning of the text of a blob, at most so many characters."""
@@ -147,13 +167,34 @@ class Reader:
         """The symbols of one file, in the order in which they begin."""
         return [_symbol(row) for row in self._rows(f"{_SYMBOLS} WHERE path = :path ORDER BY position", path=path)]
 
-    def names_in(self, blob: int) -> list[tuple[int, str]]:
-        """(line, name) of the symbols of one blob, headings left out."""
+    def members_of(self, symbol: Symbol) -> list[Symbol]:
+        """What a symbol directly contains, in the order in which it begins."""
+        query = f"{_SYMBOLS} WHERE path = :path AND parent = :position ORDER BY position"
+        return [_symbol(row) for row in self._rows(query, path=symbol.path, position=symbol.position)]
+
+    def symbol_at(self, path: str, position: int) -> Symbol | None:
+        """The symbol at a position of a file, None for -1."""
+        query = f"{_SYMBOLS} WHERE path = :path AND position = :position"
+        return next(map(_symbol, self._rows(query, path=path, position=position)), None) if position >= 0 else None
+
+    def symbol_defined_at(self, path: str, line: int) -> Symbol | None:
+        """The first symbol whose name stands in this line."""
+        query = f"{_SYMBOLS} WHERE path = :path AND name_line = :line ORDER BY position LIMIT 1"
+        return next(map(_symbol, self._rows(query, path=path, line=line)), None)
+
+    def symbol_around(self, path: str, line: int) -> Symbol | None:
+        """The innermost symbol that a line stands in."""
+        around = "start_line <= :line AND end_line >= :line"
+        query = f"{_SYMBOLS} WHERE path = :path AND {around} ORDER BY position DESC LIMIT 1"
+        return next(map(_symbol, self._rows(query, path=path, line=line)), None)
+
+    def names_at(self, blob: int, lines: Sequence[int]) -> dict[int, str]:
+        """Line → name of the first symbol whose name stands there, headings left out; of these lines of a blob."""
         query = (
             "SELECT name_line, name.text FROM symbol JOIN name USING (name) WHERE blob = :blob AND kind <> 'heading'"
-            " ORDER BY position"
+            " AND name_line IN (SELECT value FROM json_each(:lines)) ORDER BY position DESC"
         )
-        return [(row[0], row[1]) for row in self._rows(query, blob=blob)]
+        return dict(self._rows(query, blob=blob, lines=json.dumps(lines))) if lines else {}
 
     def symbols_under(self, folder: str, most: int) -> list[Symbol]:
         """The outermost symbols of the files below a folder ("" for all), by path and position."""
@@ -178,16 +219,12 @@ class Reader:
         return [_symbol(row) for row in self._rows(query, container=container)]
 
     def aliases_of(self, name: str) -> list[tuple[str, str]]:
-        """(path, alias): where a name is imported under another one; all are read once."""
-        if self._aliases is None:
-            query = (
-                "SELECT import.name, path, alias FROM import JOIN file ON file.blob = import.blob"
-                " AND file.commit_ = :commit WHERE import.name <> '' AND alias NOT IN ('', import.name) ORDER BY 2, 3"
-            )
-            self._aliases = {}
-            for row in self._rows(query):
-                self._aliases.setdefault(row[0], []).append((row[1], row[2]))
-        return self._aliases.get(name, [])
+        """(path, alias): where a name is imported under another one."""
+        query = (
+            f"SELECT path, alias FROM import {_ITS_FILE.format('import')}"  # noqa: S608
+            " WHERE import.name = :name AND alias <> '' AND alias <> :name ORDER BY 1, 2"
+        )
+        return [(row[0], row[1]) for row in self._rows(query, name=name)]
 
     def symbol_names(self) -> list[str]:
         """Each name that a symbol of this commit has, once, in alphabetical order."""
@@ -198,10 +235,13 @@ class Reader:
         return [row[0] for row in self._rows(query)]
 
     def derived_from(self, name: str) -> list[Symbol]:
-        """The symbols that name `name` among their bases."""
-        query = f"{_SYMBOLS} WHERE symbol.bases <> '' AND symbol.bases LIKE :like ORDER BY path, position"
-        found = (_symbol(row) for row in self._rows(query, like=f"%{name}%"))
-        return [symbol for symbol in found if name in {last_name(base) for base in symbol.bases}]
+        """The symbols that name `name` among their bases, by path and position."""
+        query = (
+            f"SELECT {_SYMBOL} FROM derived JOIN symbol USING (blob, position) JOIN name USING (name)"  # noqa: S608
+            f" JOIN blob USING (blob) {_ITS_FILE.format('derived')}"
+            " WHERE derived.base = (SELECT name FROM name WHERE text = :name) ORDER BY path, position"
+        )
+        return [_symbol(row) for row in self._rows(query, name=name)]
 
     def central(self, most: int) -> list[tuple[Symbol, int]]:
         """The symbols that matter most, best first, each with about the number of files that use it."""
@@ -306,8 +346,11 @@ class Reader:
         return {row[0] for row in self._rows("SELECT rowid FROM word_index WHERE word_index MATCH :match", match=match)}
 
     def _vocabulary(self) -> list[bytes]:
-        with storage_errors("read"):
-            return [unpacked(row[0]) for row in self._rows("SELECT words FROM vocabulary ORDER BY part")]
+        if self._held.vocabulary is None:
+            with storage_errors("read"):
+                parts = [unpacked(row[0]) for row in self._rows("SELECT words FROM vocabulary ORDER BY part")]
+            self._held.vocabulary = parts
+        return self._held.vocabulary
 
     def totals(self) -> tuple[int, int, int]:
         """How many files, how many of them with text in the index, how many symbols."""
@@ -336,11 +379,6 @@ class Reader:
 
 
 _FROM_FILE = "FROM file LEFT JOIN blob ON blob.blob = file.blob WHERE commit_ = :commit"
-
-
-def last_name(base: str) -> str:
-    """The last part of a dotted or scoped name: "Model" of "models.Model" and of "app::Model"."""
-    return base.replace("::", ".").replace("\\", ".").rpartition(".")[2]
 
 
 def _file(row: tuple[Any, ...]) -> SourceFile:

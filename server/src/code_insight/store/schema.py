@@ -24,7 +24,8 @@ from code_insight.store import seals
 # 5  2026-11: the history of a commit.
 # 6  2026-11: what names are attributes of, as numbers.
 # 7  2026-11: the survey of a commit: entry points, and which symbols matter by what uses mean.
-FORMAT_VERSION = 7
+# 8  2026-11: which file this is; the types that name a base, by it; imports under another name, by the first.
+FORMAT_VERSION = 8
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
@@ -68,6 +69,13 @@ CREATE TABLE symbol (
   PRIMARY KEY (blob, position)
 ) WITHOUT ROWID;
 CREATE INDEX symbol_by_name ON symbol (name, blob);
+CREATE TABLE derived (
+  base INTEGER NOT NULL,
+  blob INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (base, blob, position)
+) WITHOUT ROWID;
+CREATE INDEX derived_by_blob ON derived (blob);
 CREATE TABLE occurrence (
   name INTEGER NOT NULL,
   blob INTEGER NOT NULL,
@@ -84,6 +92,7 @@ CREATE TABLE import (
   alias TEXT NOT NULL
 );
 CREATE INDEX import_by_blob ON import (blob);
+CREATE INDEX import_by_name ON import (name) WHERE alias <> '';
 CREATE TABLE evidence (blob INTEGER PRIMARY KEY, data BLOB NOT NULL);
 
 CREATE TABLE commit_ (

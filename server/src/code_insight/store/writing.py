@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 import time
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -143,14 +144,16 @@ class Writer:
 
     def _insert_facts(self, numbered: list[tuple[int, PackedFacts]]) -> None:
         """Each table is filled in its own order, which touches each of its pages once."""
-        symbols, occurrences = [], []
+        symbols, derived, occurrences = [], [], []
         for blob, facts in numbered:
             names = [self._names[name] for name in facts.names]
             for position, (parent, name, *rest) in enumerate(facts.symbols):
                 symbols.append((blob, position, parent, names[name], *rest))
+            derived += [(names[base], blob, position) for base, position in facts.derived]
             occurrences += [(names[name], blob, kinds, places) for name, kinds, places in facts.occurrences]
         occurrences.sort()
         self._db.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", symbols)
+        self._db.executemany("INSERT INTO derived VALUES (?, ?, ?)", sorted(derived))
         self._db.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?)", occurrences)
         imports = ((blob, *row) for blob, facts in numbered for row in facts.imports)
         self._db.executemany("INSERT INTO import VALUES (?, ?, ?, ?, ?)", imports)
@@ -241,7 +244,7 @@ class Writer:
                 "INSERT INTO word_index (word_index, rowid, words) VALUES ('delete', ?, ?)",
                 (blob, _in_a_row(words_of(zlib.decompress(text).decode()))),
             )
-            for table in ("blob", "symbol", "occurrence", "import", "evidence"):
+            for table in ("blob", "symbol", "derived", "occurrence", "import", "evidence"):
                 self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
 
     def _merge_vocabulary(self) -> None:
@@ -283,7 +286,7 @@ def _open(path: Path) -> sqlite3.Connection:
         if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
             for statement in TABLES.split(";"):
                 db.execute(statement)
-            db.execute("INSERT INTO meta VALUES ('version', ?)", (version,))
+            db.execute("INSERT INTO meta VALUES ('version', ?), ('made', ?)", (version, uuid.uuid4().hex))
         db.execute("COMMIT")
     except BaseException:
         db.close()

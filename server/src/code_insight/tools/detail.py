@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import lru_cache
+from itertools import accumulate, chain, groupby
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -21,6 +22,7 @@ from code_insight.store import IndexedCommit
 from code_insight.tools.answers import Answer, Section, about, answer, cursor, cut, head, offset_of, shorten
 from code_insight.tools.arguments import Budget, Cursor, Path, Repository, SymbolName
 
+_TOKENS_OF_A_ROW = 10  # of a list, about at least: no more are looked up than fit
 _ROLE_WORDS = {FileRole.TEST: "tests", FileRole.SOURCE: "source", FileRole.DOCUMENT: "documents"}
 
 
@@ -47,13 +49,7 @@ class Detail:
         commits = [self.catalog.find(repository)] if repository else self.catalog.newest()
         if not commits:
             raise NotFound("This server holds no repository yet.", "Add one with add_repository.")
-        where = search.Filter(path, language.lower())
-        found = list(_found(commits, query, search.SearchKind(kind), where))
-        hits = [(commit, hit) for commit, one in found for hit in _hits(one)]
-        bound = (query, kind, path, language, *(commit.commit.oid for commit in commits))
-        offset = offset_of(cursor, *bound)
-        rows = _rows(hits[offset : offset + budget_tokens // 4], named=len(commits) > 1)
-        return _listed(_search_head(found, where), rows, offset, len(hits), bound, budget_tokens, commits)
+        return _search(tuple(commits), query, kind, path, language.lower(), cursor, budget_tokens)
 
     def outline(
         self, repository: Repository, path: Path = "", cursor: Cursor = "", budget_tokens: Budget = 2_000
@@ -74,26 +70,7 @@ class Detail:
         self, repository: Repository, name: SymbolName, path: Path = "", budget_tokens: Budget = 2_000
     ) -> Answer:
         """Where a name is defined, or inherited from: signature, docs, bases, derived types, members, source."""
-        indexed = self.catalog.find(repository)
-        found = symbols.find(indexed, name, path)
-        best = symbols.definition(indexed, found[0])
-        is_type = bool(best.members) and len(best.source) > _LINES_OF_A_TYPE
-        lines = f"lines={best.symbol.start_line}-{best.symbol.end_line}"
-        sections = [
-            Section("", [_where(best.symbol, name)]),
-            Section("Docs", _docs(best)),
-            Section("Bases", [_base(base, known) for base, known in best.bases], keep=3),
-            Section("Derived", [f"  {s.qualified_name}  {s.path}:{s.start_line}" for s in best.derived], keep=3),
-            Section("Members", _members(best), lambda _: f"Ask outline for {best.symbol.path}.", 5),
-            Section("Also defined", _also(found[1:], best), lambda _: "Give a qualified name, or path=.", 3),
-            Section(
-                f"Source: {len(best.source):,} lines, ask read with {lines}" if is_type else "Source",
-                [] if is_type else _numbered(best),
-                lambda shown: f"Ask read with lines={best.symbol.start_line + shown}-{best.symbol.end_line}.",
-            ),
-        ]
-        place = {"path": best.symbol.path, "line": best.symbol.start_line}
-        return answer(head(indexed), sections, budget_tokens, **about(indexed), **place, definitions=len(found))
+        return _symbol(self.catalog.find(repository), name, path, budget_tokens)
 
     def references(
         self,
@@ -108,16 +85,7 @@ class Detail:
 
         exact: scopes, imports, types tell (Python, TypeScript, JavaScript, Go); likely: no other has the name.
         """
-        indexed = self.catalog.find(repository)
-        bound = (symbol, direction, path, indexed.commit.oid)
-        offset = offset_of(cursor, *bound)
-        if direction == "out":
-            user, names = graph.used(indexed, symbol, path)
-            rows = _used(names)
-            title = _used_head(indexed, user, names)
-            return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
-        users = graph.users(indexed, symbol, path, offset, budget_tokens // 8)
-        return _listed(_users_head(indexed, users), _users(users), offset, users.total, bound, budget_tokens, [indexed])
+        return _references(self.catalog.find(repository), symbol, direction, path, cursor, budget_tokens)
 
     def dependencies(
         self,
@@ -143,6 +111,63 @@ class Detail:
         if found.unresolved:
             top += f"\n{found.unresolved:,} of its imports mean neither a file here nor a known package."
         return answer(top, sections, budget_tokens, **about(indexed), **data)
+
+
+# The same question on the same commits has the same answer, and agents ask again: the last answers are kept.
+_kept = lru_cache(maxsize=200)
+
+
+@_kept
+def _search(
+    commits: tuple[IndexedCommit, ...], query: str, kind: str, path: str, language: str, after: str, budget_tokens: int
+) -> Answer:
+    where = search.Filter(path, language)
+    bound = (query, kind, path, language, *(commit.commit.oid for commit in commits))
+    offset = offset_of(after, *bound)
+    end = offset + budget_tokens // _TOKENS_OF_A_ROW
+    limits = search.SearchLimits(lines=max(search.AT_ONCE, end + 1))
+    found = list(_found(commits, query, search.SearchKind(kind), where, limits))
+    hits = [(commit, hit) for commit, one in found for hit in _hits(one)]
+    rows = _rows(_fitting(hits[offset:end], budget_tokens), named=len(commits) > 1)
+    return _listed(_search_head(found, where), rows, offset, len(hits), bound, budget_tokens, commits)
+
+
+@_kept
+def _symbol(indexed: IndexedCommit, name: str, path: str, budget_tokens: int) -> Answer:
+    found = symbols.find(indexed, name, path)
+    best = symbols.definition(indexed, found[0])
+    is_type = bool(best.members) and len(best.source) > _LINES_OF_A_TYPE
+    lines = f"lines={best.symbol.start_line}-{best.symbol.end_line}"
+    sections = [
+        Section("", [_where(best.symbol, name)]),
+        Section("Docs", _docs(best)),
+        Section("Bases", [_base(base, known) for base, known in best.bases], keep=3),
+        Section("Derived", [f"  {s.qualified_name}  {s.path}:{s.start_line}" for s in best.derived], keep=3),
+        Section("Members", _members(best), lambda _: f"Ask outline for {best.symbol.path}.", 5),
+        Section("Also defined", _also(found[1:], best), lambda _: "Give a qualified name, or path=.", 3),
+        Section(
+            f"Source: {len(best.source):,} lines, ask read with {lines}" if is_type else "Source",
+            [] if is_type else _numbered(best),
+            lambda shown: f"Ask read with lines={best.symbol.start_line + shown}-{best.symbol.end_line}.",
+        ),
+    ]
+    place = {"path": best.symbol.path, "line": best.symbol.start_line}
+    return answer(head(indexed), sections, budget_tokens, **about(indexed), **place, definitions=len(found))
+
+
+@_kept
+def _references(
+    indexed: IndexedCommit, symbol: str, direction: str, path: str, after: str, budget_tokens: int
+) -> Answer:
+    bound = (symbol, direction, path, indexed.commit.oid)
+    offset = offset_of(after, *bound)
+    if direction == "out":
+        user, names = graph.used(indexed, symbol, path)
+        rows = _used(names)
+        title = _used_head(indexed, user, names)
+        return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
+    users = graph.users(indexed, symbol, path, offset, budget_tokens // _TOKENS_OF_A_ROW)
+    return _listed(_users_head(indexed, users), _users(users), offset, users.total, bound, budget_tokens, [indexed])
 
 
 def _count(edges: tuple[dependencies.Edge, ...], found: dependencies.Dependencies) -> str:
@@ -171,13 +196,17 @@ def _cycle(cycle: tuple[str, ...]) -> str:
 
 
 def _found(
-    commits: list[IndexedCommit], query: str, kind: search.SearchKind, where: search.Filter
+    commits: Sequence[IndexedCommit],
+    query: str,
+    kind: search.SearchKind,
+    where: search.Filter,
+    limits: search.SearchLimits,
 ) -> Iterator[tuple[IndexedCommit, search.Found]]:
     """What each commit has; raises NotFound when none has a file that `where` admits."""
     refused = 0
     for commit in commits:
         try:
-            yield commit, search.search(commit, query, kind, where)
+            yield commit, search.search(commit, query, kind, where, limits)
         except NotFound:
             refused += 1
             if refused == len(commits):
@@ -194,7 +223,7 @@ def _listed(
     total: int,
     bound: tuple[str, ...],
     budget_tokens: int,
-    commits: list[IndexedCommit],
+    commits: Sequence[IndexedCommit],
 ) -> Answer:
     """An answer that is one long list, of which `rows` begin at `offset`, with a cursor to the rest of it."""
     items = _grouped(rows)
@@ -245,6 +274,16 @@ def _hits(found: search.Found) -> list[_Hit]:
     return [*found.files, *found.lines, *found.symbols, *found.passages]
 
 
+def _fitting(hits: list[tuple[IndexedCommit, _Hit]], budget_tokens: int) -> list[tuple[IndexedCommit, _Hit]]:
+    """Those from the first on whose lines alone fill the budget: for no others is looked up where they stand."""
+    sizes = accumulate(len(_quoted(hit)) if isinstance(hit, search.Line) else 0 for _, hit in hits)
+    return [hit for hit, before in zip(hits, chain((0,), sizes), strict=False) if before <= 4 * budget_tokens]
+
+
+def _quoted(line: search.Line) -> str:
+    return cut(line.text.strip(), 240)
+
+
 def _rows(hits: list[tuple[IndexedCommit, _Hit]], *, named: bool) -> list[_Row]:
     """The rows of some hits, under the name of their repository when there are several."""
     rows = []
@@ -274,7 +313,7 @@ def _file(file: SourceFile) -> str:
 
 
 def _line(line: search.Line, symbol: Symbol | None, is_definition: bool) -> str:
-    text = f"{line.number}: {cut(line.text.strip(), 240)}"
+    text = f"{line.number}: {_quoted(line)}"
     if symbol is None or symbol.kind is SymbolKind.HEADING:
         return text
     if is_definition:
