@@ -13,7 +13,7 @@ RELEASE = $(RUN) --package code-insight-deploy code-insight-deploy
 # APP= for another app than test001, of which a fly*.toml is; CONFIG= for its file; ARGS= for any option, as --json or --org.
 OPTIONS = --base $(BASE) --target $(TARGET) --engine $(ENGINE) $(if $(APP),--app $(APP)) $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
-.PHONY: help serve test check format docs image smoke doctor push inspect plan release verify rollback status history audit local-stop bench clean
+.PHONY: help serve test check format docs image smoke doctor push sbom inspect plan release verify rollback status history audit local-stop bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ doctor: $(UV) ## what a release needs, what of it is missing, and how to get it
 
 push: $(UV) ## build, smoke, and push to the registry what it does not have
 	$(RELEASE) push $(OPTIONS)
+
+sbom: $(UV) ## what is in the image, by the lock: CycloneDX, as JSON
+	@$(RELEASE) sbom $(OPTIONS)
 
 inspect: $(UV) ## the manifest of this commit's image, as the registry has it
 	$(RELEASE) inspect $(OPTIONS)

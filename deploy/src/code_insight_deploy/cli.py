@@ -10,9 +10,20 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from code_insight_deploy import apps, doctor, images, ledger, registry, release, reporting, source, targets
+from code_insight_deploy import (
+    apps,
+    attestations,
+    doctor,
+    images,
+    ledger,
+    registry,
+    release,
+    reporting,
+    source,
+    targets,
+)
 from code_insight_deploy.doctor import Wishes
-from code_insight_deploy.errors import CHANGES, REFUSED, VERIFIED, DeployError
+from code_insight_deploy.errors import CHANGES, REFUSED, VERIFIED, DeployError, NoSource
 from code_insight_deploy.printing import Paper
 from code_insight_deploy.release import Order, Run
 from code_insight_deploy.targets import Target
@@ -98,6 +109,14 @@ def _smoke(options: argparse.Namespace, paper: Paper) -> Found:
         built = images.build(engine, order.folder, tree, order.base, paper)
         paper.step(f"smoke: run {built.reference} as a machine of {order.app.name} would")
         return VERIFIED, smoking.smoke(engine, built, order.app, paper)
+
+
+def _sbom(options: argparse.Namespace, _paper: Paper) -> Found:
+    tree = source.source_tree(options.folder, allow_dirty=options.allow_dirty)
+    bill = attestations.bill_of_materials(options.folder, tree)
+    if bill is None:
+        raise NoSource(f"the tree {tree.tree} holds no {attestations.LOCK}", "Run this in a clone of code-insight.")
+    return VERIFIED, bill
 
 
 def _push(options: argparse.Namespace, paper: Paper) -> Found:
@@ -221,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("smoke", _smoke, "build, then run it as a Fly machine would and ask it what a user would")
     add("push", _push, "build, smoke, and push to the registry what it does not have")
+    add("sbom", _sbom, "what is in the image of this tree, by its lock: CycloneDX 1.5, as JSON")
     add("inspect", _inspect, "the manifest of this commit's image, as the registry has it")
     add("plan", _plan, "what a release would change; exit code 3 when that is something")
     releasing = add("release", _release, "all steps: ends verified, untouched, or rolled back and verified")

@@ -79,6 +79,11 @@ def _silent(_: str) -> None:
     """Says nothing."""
 
 
+def now_text() -> str:
+    """The time as entries have it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class Ledger:
     """The ledger of one app on one target."""
 
@@ -178,7 +183,7 @@ def _entry(before: Entry | None, kind: Kind, release: str, data: Mapping[str, An
     plain = json.loads(redacted(json.dumps(data, default=_plain)))
     entry = Entry(
         number=before.number + 1 if before else 1,
-        at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        at=now_text(),
         kind=kind,
         release=release,
         data=plain,

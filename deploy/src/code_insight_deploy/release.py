@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from code_insight_deploy import apps, images, locks, planning, probing, registry, source, verifying
+from code_insight_deploy import apps, attestations, images, locks, planning, probing, registry, source, verifying
 from code_insight_deploy.apps import App
+from code_insight_deploy.attestations import Build
 from code_insight_deploy.engines import Engine
 from code_insight_deploy.engines.flyctl import FlyctlEngine, can_apply
 from code_insight_deploy.engines.machines import MachinesEngine
@@ -34,7 +35,7 @@ from code_insight_deploy.errors import (
     Refused,
     Untouched,
 )
-from code_insight_deploy.ledger import PROVEN, Ledger
+from code_insight_deploy.ledger import PROVEN, Ledger, now_text
 from code_insight_deploy.machines import Machines
 from code_insight_deploy.probing import Identity
 from code_insight_deploy.proofs import (
@@ -237,7 +238,7 @@ def _refuse_other_organization(order: Order, observed: Observed) -> None:
 
 def published(run: Run, tree: SourceTree) -> PublishedImage:
     """The image of `tree` in the registry: found there, or built, tried and pushed."""
-    order = run.order
+    order, began = run.order, now_text()
     with images.engine() as engine:
         with run.step("build"):
             built = images.build(engine, order.folder, tree, order.base, run.tell)
@@ -250,8 +251,20 @@ def published(run: Run, tree: SourceTree) -> PublishedImage:
             create_repository(run)
             run.journal(f"push {built.reference} to {run.target.registry}/{order.repository}:{tree.tag}")
             image = registry.push(engine, run.target, smoked, order.repository, run.tell)
-            run.note("published", reference=image.reference, tag=image.tag, image_id=image.image_id, tree=image.tree)
+            base_id = images.base_id(engine, order.base, run.tell)
+            said = attested(run, tree, image, Build(order.base, base_id, run.release_id, began, now_text()))
+            about = {"reference": image.reference, "tag": image.tag, "image_id": image.image_id, "tree": image.tree}
+            run.note("published", **about, attestations=said)
     return image
+
+
+def attested(run: Run, tree: SourceTree, image: PublishedImage, build: Build) -> Mapping[str, str]:
+    """What is in the image and how it came to be, in files next to the ledger; returns their digests."""
+    bill = attestations.bill_of_materials(run.order.folder, tree)
+    if bill is None:
+        run.tell("no bill of materials: the tree holds no lock")
+    folder = run.ledger.path.with_suffix(".attestations")
+    return attestations.kept(folder, image, {"sbom": bill, "provenance": attestations.provenance(tree, image, build)})
 
 
 def smoke(run: Run, engine: Any, built: BuiltImage) -> Smoked:

@@ -1,5 +1,8 @@
 """A release, from nothing to a verified app and on; against a platform on this machine, by both engines."""
 
+import hashlib
+import json
+
 import pytest
 from code_insight_deploy import release, reporting
 from code_insight_deploy.errors import DirtyTree, FailedAndRolledBack, NoToken, NoWayBack
@@ -79,6 +82,17 @@ def test_the_history_has_what_was_proven_beside_what_was_asked_for(operator: Ope
     ]
     asked = [(it.version, it.status, it.reference) for it in history.platform]
     assert asked == ([(1, "complete", first.image.reference)] if operator.engine == "flyctl" else [])
+
+
+def test_what_an_image_is_made_of_is_kept_beside_the_ledger(operator: Operator) -> None:
+    operator.commit(f"one of {operator.app}")
+    image = operator.release().image
+    with operator.run() as run:
+        (published,) = [entry for entry in run.ledger.entries() if entry.kind == "published"]
+        (file,) = run.ledger.path.with_suffix(".attestations").iterdir()
+    digest = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    assert published.data["attestations"] == {"provenance": digest}  # that tree holds no lock
+    assert json.loads(file.read_bytes())["subject"][0]["digest"] == {"sha256": image.digest.partition(":")[2]}
 
 
 def test_images_are_kept_in_an_app_of_the_operators_own(operator: Operator) -> None:
