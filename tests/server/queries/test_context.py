@@ -152,6 +152,13 @@ def test_source_comes_before_its_tests_and_what_lies_aside(bazaar: IndexedCommit
     assert paths.index("src/bazaar/doors.py") < paths.index("examples/try.py")
 
 
+def test_a_word_that_is_the_name_of_a_file_leads_to_it(tmp_path: Path) -> None:
+    text = "def boil():\n    kettle = 1\n    return kettle\n"
+    indexed = index(tmp_path, {"src/a.py": text, "src/steam_engine.py": f"{text}\n", "src/steam.py": f"{text}\n\n"})
+    assert ranked_paths(indexed, "the kettle does not boil")[0] == "src/a.py"
+    assert ranked_paths(indexed, "steam-engine: the kettle does not boil")[0] == "src/steam_engine.py"
+
+
 def test_a_commit_that_said_the_same_leads_to_the_files_that_it_changed(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "project")
     repository.commit({"a.py": "def a():\n    return 1\n", "b.py": "def b():\n    return 1\n"}, "first")

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from code_insight.model import FileRole, SourceFile, Symbol, is_aside
-from code_insight.queries.files import text_lines
 from code_insight.queries.stems import places_of, terms_of
 from code_insight.store import Reader
 
 _FILES = {FileRole.SOURCE: 120, FileRole.TEST: 30, FileRole.DOCUMENT: 30}  # that are looked through; of others: 10
-_BYTES = 12 << 20  # of them
+_BYTES = 8 << 20  # of them
+_STEMS = 32  # those that are worth most
 _FILE_BYTES = 400_000  # of one of them; what stands behind is not looked at
 _K1, _B = 1.2, 0.6
-_IN_PATH, _IN_NAME = 3, 5  # how often a word counts there
+_IN_PATH, _IN_NAMES, _IN_NAME = 3, 2, 5  # how often a word counts there: of a file, of its symbols, of a passage
 _PASSAGES = 12  # of a file that are remembered
 _LINES_OF_A_PASSAGE = 20  # what is usual
 _LINES = 3  # of a passage that are remembered
@@ -55,7 +55,7 @@ class Relevant:
 
 def role_weight(file: SourceFile) -> float:
     """What a word counts for in a file of that role and place."""
-    return _WEIGHTS.get(file.role, 0.3) * (0.7 if file.role is FileRole.SOURCE and is_aside(file.path) else 1)
+    return _WEIGHTS.get(file.role, 0.3) * (0.85 if file.role is FileRole.SOURCE and is_aside(file.path) else 1)
 
 
 def relevant(
@@ -67,9 +67,9 @@ def relevant(
     """
     with_text = [file for file in files if file.blob]
     rarity = _Rarity(reader, terms, with_text)
-    chosen = rarity.choose(with_text, set(also))
     average = sum(file.size_bytes for file in with_text) / max(1, len(with_text))
-    found = [_Scoring(reader, file, rarity.weights, average).relevant() for file in chosen]
+    chosen = rarity.choose(with_text, set(also))
+    found = [_Scoring(reader, file, rarity.weights_in(file), average).relevant() for file in chosen]
     return sorted((one for one in found if one.terms), key=lambda one: (-one.score, one.file.path))
 
 
@@ -78,24 +78,33 @@ class _Rarity:
 
     def __init__(self, reader: Reader, terms: Mapping[str, float], files: list[SourceFile]) -> None:
         blobs = {file.blob for file in files}
-        self._holders = {stem: found & blobs for stem, found in reader.blobs_by_stem(terms).items()}
+        holders = {stem: found & blobs for stem, found in reader.blobs_by_stem(terms).items()}
         count = len(blobs)
-        self.weights = {
+        weights = {
             stem: terms[stem] * math.log(1 + (count - len(held) + 0.5) / (len(held) + 0.5))
-            for stem, held in self._holders.items()
+            for stem, held in holders.items()
+            if held
         }
+        best = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_STEMS]
+        self._weights = {stem: weights[stem] for stem in best}
+        self._holders = {stem: holders[stem] for stem in best}
+
+    def weights_in(self, file: SourceFile) -> dict[str, float]:
+        """Stem → what it is worth, of those that the file may have in its text or path."""
+        low = file.path.lower()
+        return {s: worth for s, worth in self._weights.items() if file.blob in self._holders[s] or s in low}
 
     def choose(self, files: list[SourceFile], also: set[str]) -> list[SourceFile]:
         """The files that are worth a look, within the bounds."""
         worth: dict[int, float] = defaultdict(float)
         for stem, held in self._holders.items():
             for blob in held:
-                worth[blob] += self.weights[stem]
+                worth[blob] += self._weights[stem]
         scored = []
         for file in files:
             low = file.path.lower()
-            in_path = sum(weight for stem, weight in self.weights.items() if stem in low)
-            if (total := worth.get(file.blob, 0.0) + in_path) or file.path in also:
+            in_path = sum(weight for stem, weight in self._weights.items() if stem in low)
+            if (total := worth.get(file.blob, 0.0) + _IN_PATH * in_path) or file.path in also:
                 scored.append((file.path not in also, -total * role_weight(file), file.path, file))
         chosen: list[SourceFile] = []
         left = _BYTES
@@ -108,84 +117,84 @@ class _Rarity:
         return chosen
 
 
+_Counts = dict[str, int]  # stem → how often
+
+
 class _Scoring:
     """One file."""
 
     def __init__(self, reader: Reader, file: SourceFile, weights: Mapping[str, float], average: float) -> None:
         self._file, self._weights, self._average = file, weights, average
         self._text = reader.text(file.blob)[:_FILE_BYTES]
-        self._lines = text_lines(self._text)
+        self._lines = self._text.split("\n")
         self._symbols = reader.symbols_in(file.path)
-        self._in_path = Counter(stem for stem, _ in terms_of(file.path) if stem in weights)
+        self._in_path = {stem for stem, _ in terms_of(file.path) if stem in weights}
+        self._in_names = [{stem for stem, _ in terms_of(s.name) if stem in weights} for s in self._symbols]
 
     def relevant(self) -> Relevant:
         hits = self._hits()
-        counts: Counter[str] = Counter()
-        for number in hits:
-            counts.update(hits[number])
+        counts = {stem: len(numbers) for stem, numbers in hits.items()}
         for stem in self._in_path:
-            counts[stem] += _IN_PATH
-        named: Counter[str] = Counter()
-        for symbol in self._symbols:
-            named.update({stem for stem, _ in terms_of(symbol.name) if stem in self._weights})
-        for stem, count in named.items():
-            counts[stem] += 2 * count
+            counts[stem] = counts.get(stem, 0) + _IN_PATH
+        for named in self._in_names:
+            for stem in named:
+                counts[stem] = counts.get(stem, 0) + _IN_NAMES
         score = self._bm25(counts, self._file.size_bytes, self._average)
         return Relevant(self._file, score, self._passages(hits), frozenset(counts))
 
-    def _bm25(self, counts: Mapping[str, float], size: float, average: float) -> float:
+    def _bm25(self, counts: _Counts, size: float, average: float) -> float:
         norm = _K1 * (1 - _B + _B * size / average)
         return sum(self._weights[stem] * count * (_K1 + 1) / (count + norm) for stem, count in counts.items())
 
-    def _hits(self) -> dict[int, Counter[str]]:
-        """Line → how often it has which stem."""
+    def _hits(self) -> dict[str, list[int]]:
+        """Stem → the lines that have it, as often as they do."""
         text = self._text
         folded = text.lower()
         if len(folded) != len(text):  # some letters change their length with their case
             text = folded = text.casefold()
         ends = list(accumulate(len(line) + 1 for line in text.split("\n")))
-        hits: dict[int, Counter[str]] = defaultdict(Counter)
+        found = {}
         for stem in self._weights:
-            for at in places_of(stem, text, folded):
-                hits[bisect.bisect_right(ends, at) + 1][stem] += 1
-        return hits
+            if numbers := [bisect.bisect_right(ends, at) + 1 for at in places_of(stem, text, folded)]:
+                found[stem] = numbers
+        return found
 
-    def _passages(self, hits: dict[int, Counter[str]]) -> tuple[Passage, ...]:
+    def _passages(self, hits: dict[str, list[int]]) -> tuple[Passage, ...]:
         owners = _owners(self._symbols, len(self._lines))
-        grouped: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for number in sorted(hits):
-            owner = owners[number] if number < len(owners) else -1
-            grouped[owner, 0 if owner >= 0 else number // _WINDOW].append(number)
-        sizes = Counter(owners[1:])
-        scored = []
-        for (owner, _), numbers in grouped.items():
-            counts: Counter[str] = Counter()
+        grouped: dict[tuple[int, int], dict[str, list[int]]] = defaultdict(dict)
+        for stem, numbers in hits.items():
             for number in numbers:
-                counts.update(hits[number])
-            score = self._score(owner, counts, sizes[owner] if owner >= 0 else _WINDOW)
-            scored.append((-score, numbers[0], owner, numbers, frozenset(counts)))
-        return tuple(
-            self._passage(owner, numbers, terms, -score, hits)
-            for score, _, owner, numbers, terms in sorted(scored, key=lambda one: one[:2])[:_PASSAGES]
-        )
+                owner = owners[number]
+                grouped[owner, 0 if owner >= 0 else number // _WINDOW].setdefault(stem, []).append(number)
+        sizes = Counter(owners[1:])
+        scored = [
+            (self._score(owner, own, sizes[owner] if owner >= 0 else _WINDOW), owner, window)
+            for (owner, window), own in grouped.items()
+        ]
+        best = sorted(scored, key=lambda one: (-one[0], one[1:]))[:_PASSAGES]
+        return tuple(self._passage(owner, grouped[owner, window], score) for score, owner, window in best)
 
-    def _score(self, owner: int, counts: Counter[str], lines: int) -> float:
-        counts = Counter(counts)
-        counts.update(dict.fromkeys(self._in_path, 1))
-        if owner >= 0:
-            symbol = self._symbols[owner]
-            counts.update({stem: _IN_NAME for stem, _ in terms_of(symbol.name) if stem in self._weights})
-            counts.update({stem: 1 for stem, _ in terms_of(symbol.container) if stem in self._weights})
+    def _score(self, owner: int, own: dict[str, list[int]], lines: int) -> float:
+        counts = {stem: len(numbers) for stem, numbers in own.items()}
+        for stem in self._in_path:
+            counts[stem] = counts.get(stem, 0) + 1
+        while_in, worth = owner, _IN_NAME
+        while while_in >= 0:  # its own name, then those of what encloses it
+            for stem in self._in_names[while_in]:
+                counts[stem] = counts.get(stem, 0) + worth
+            while_in, worth = self._symbols[while_in].parent, 1
         return self._bm25(counts, lines, _LINES_OF_A_PASSAGE)
 
-    def _passage(
-        self, owner: int, numbers: list[int], terms: frozenset[str], score: float, hits: dict[int, Counter[str]]
-    ) -> Passage:
+    def _passage(self, owner: int, own: dict[str, list[int]], score: float) -> Passage:
+        worth: dict[int, float] = defaultdict(float)
+        for stem, numbers in own.items():
+            for number in set(numbers):
+                worth[number] += self._weights[stem]
+        best = sorted(worth, key=lambda number: (-worth[number], number))[:_LINES]
+        shown = tuple((number, self._lines[number - 1].removesuffix("\r")) for number in sorted(best))
         symbol = self._symbols[owner] if owner >= 0 else None
-        best = sorted(numbers, key=lambda n: (-sum(self._weights[stem] for stem in hits[n]), n))[:_LINES]
-        shown = tuple((n, self._lines[n - 1]) for n in sorted(best))
-        first, last = (symbol.start_line, symbol.end_line) if symbol else (numbers[0], numbers[-1])
-        return Passage(self._file, symbol, first, last, shown, terms, score)
+        first, last = (symbol.start_line, symbol.end_line) if symbol else (min(worth), max(worth))
+        return Passage(self._file, symbol, first, last, shown, frozenset(own), score)
 
 
 def _owners(symbols: list[Symbol], lines: int) -> list[int]:

@@ -33,8 +33,18 @@ def terms_of(text: str) -> Iterator[tuple[str, str]]:
         word = match[0].lower()
         if not word.isascii() and _UNSPACED.fullmatch(word):
             yield from ((word[at : at + 2], word[at : at + 2]) for at in range(max(1, len(word) - 1)))
-        elif len(word) >= 3 and word not in _STOP:
+        elif is_telling(word):
             yield stem(word), word
+
+
+def is_telling(word: str) -> bool:
+    """Whether a word in lower case tells something."""
+    return len(word) >= 3 and word not in _STOP
+
+
+def whole(word: str) -> str:
+    """The stem of an identifier or a file's name as one word, however its parts are joined."""
+    return stem(word.lower().replace("_", "").replace("-", ""))
 
 
 @lru_cache(maxsize=50_000)

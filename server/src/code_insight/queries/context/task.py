@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from code_insight.queries.stems import terms_of
+from code_insight.queries.stems import is_telling, terms_of, whole
 
 _MOST_TERMS = 48
 _MOST_PLACES = 40
@@ -20,6 +20,7 @@ _LONGEST = 300  # characters of a path or name
 _PLACE = re.compile(
     r"((?:[A-Za-z]:)?[\w.+@~/-]*[\w+~-]\.[A-Za-z]\w{0,7}|[\w.+@~-]*(?:/[\w.+@~-]+)+)(?::(\d{1,7}))?\b.*"
 )
+_WHOLE = re.compile(r"\w[\w-]*")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#)[A-Za-z_$][\w$]*)*(\(\))?")
 _LOOKS_LIKE_CODE = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]|\w_\w|\w(?:\.|::|->|#)\w|^_")
 _QUOTED = re.compile(r"`+([^`\n]{1,200})`+")
@@ -39,6 +40,7 @@ class Task:
 
     terms: dict[str, float]  # stem → what it counts for, the weightiest first
     words: dict[str, str]  # stem → a word of it
+    wholes: dict[str, float]  # stem of a whole word, identifiers in one piece → what it counts for
     places: tuple[Place, ...]  # in order; the lines of a stack trace among them
     names: tuple[str, ...]  # that look like code, in order
 
@@ -54,9 +56,14 @@ def task_of(text: str) -> Task:
         words.setdefault(stem, word)
     in_first = {stem for stem, _ in terms_of(first)} if rest else set()
     weights = {stem: (1 + math.log(count)) * (_FIRST_LINE if stem in in_first else 1) for stem, count in counts.items()}
+    wholes = dict.fromkeys(_wholes(text), 1.0) | dict.fromkeys(_wholes(first), _FIRST_LINE)
     best = sorted(weights, key=lambda stem: (-weights[stem], -len(stem), stem))[:_MOST_TERMS]
     terms = {stem: weights[stem] for stem in best}
-    return Task(terms, words, places, tuple(dict.fromkeys(_names(text)))[:_MOST_NAMES])
+    return Task(terms, words, wholes, places, tuple(dict.fromkeys(_names(text)))[:_MOST_NAMES])
+
+
+def _wholes(text: str) -> Iterator[str]:
+    return (whole(word) for word in _WHOLE.findall(text) if len(word) <= _LONGEST and is_telling(word.lower()))
 
 
 def _places(text: str) -> Iterator[Place]:

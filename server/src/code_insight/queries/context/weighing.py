@@ -1,24 +1,28 @@
-"""Which files matter for a task: several kinds of evidence, each an order of files, fused by their ranks.
+"""Which files matter for a task: several kinds of evidence, each a score of files, and their weighted sum.
 
-Reciprocal rank fusion: no kind has to know what the scores of another mean, and a file that several kinds name comes
-before one that a single kind names loudly.
+The scores of a kind are divided by the greatest of them, so that no kind has to know what those of another mean.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from code_insight.model import SourceFile, Symbol
-from code_insight.queries.context.commits import Similar, similar
+from code_insight.queries.context.commits import similar
 from code_insight.queries.context.task import Place, Task, task_of
 from code_insight.queries.relevance import relevant, role_weight
+from code_insight.queries.stems import whole
 from code_insight.queries.symbols import matching, rank
 from code_insight.store import IndexedCommit, Reader
 
-_FUSED = 20  # how fast a rank loses its worth: the k of reciprocal rank fusion
+# What each kind of evidence counts for, measured by benchmarks/accuracy/localisation.py.
+_WHOLE, _BEST, _SEVERAL, _IN_PATH, _PLACES, _NAMED, _CHANGED = 1.0, 1.0, 1.0, 0.75, 3.0, 0.3, 0.2
+_FOLDER = 0.5  # what a folder's name counts for beside a file's
+_NAMED_BY_PATH = 20  # files that are looked at because of their paths
 _EVERYDAY = 12  # a name with more definitions says nothing
 _HOMONYM_FILES = 3  # a path that may mean more files than these says nothing
 
@@ -64,40 +68,43 @@ class Weighing:
     def __init__(self, reader: Reader, task: Task) -> None:
         self._reader, self.task = reader, task
         self._known = {file.path: file for file in reader.files()}
+        self.in_path = self._in_path()
         self.places = self._places()
         self.named = self._named()
         self.commits = similar(reader, task.terms)
-        also = [*(place.path for place in self.places), *(symbol.path for symbol in self.named)]
+        best = sorted(self.in_path, key=lambda path: (-self.in_path[path], path))[:_NAMED_BY_PATH]
+        also = [*best, *(place.path for place in self.places), *(symbol.path for symbol in self.named)]
         self.relevant = {one.file.path: one for one in relevant(reader, task.terms, self._known.values(), also)}
         self.files = self._files()  # all for which something speaks, best first
 
     def _files(self) -> list[Ranked]:
         scores: dict[str, float] = defaultdict(float)
-        for weight, order in self._orders():
-            for place, path in enumerate(order, start=1):
-                scores[path] += weight / (_FUSED + place)
-        found = [
+        for weight, found in self._evidence():
+            greatest = max(found.values(), default=1.0) or 1.0
+            for path, score in found.items():
+                scores[path] += weight * score / greatest
+        ranked = [
             Ranked(file, score * role_weight(file), self._reasons(file))
             for path, score in scores.items()
             if (file := self._known[path]).blob
         ]
-        return sorted(found, key=lambda one: (-one.score, one.file.path))
+        return sorted(ranked, key=lambda one: (-one.score, one.file.path))
 
-    def _orders(self) -> list[tuple[float, list[str]]]:
-        """(weight, paths) for each kind of evidence."""
-        best = {path: one.passages[0].score for path, one in self.relevant.items() if one.passages}
-        several = {path: sum(passage.score for passage in one.passages[:5]) for path, one in self.relevant.items()}
+    def _evidence(self) -> list[tuple[float, dict[str, float]]]:
+        """(weight, path → score) of each kind."""
+        passages = {path: [passage.score for passage in one.passages] for path, one in self.relevant.items()}
         changed: dict[str, float] = defaultdict(float)
         for commit in self.commits:
             for path in commit.paths:
                 changed[path] += commit.score / len(commit.paths)
         return [
-            (1.0, _ordered({path: one.score for path, one in self.relevant.items()})),
-            (1.0, _ordered(best)),
-            (1.0, _ordered(several)),
-            (3.0, list(dict.fromkeys(place.path for place in self.places))),
-            (1.0, list(dict.fromkeys(symbol.path for symbol in self.named))),
-            (0.5, _ordered(changed)),
+            (_WHOLE, {path: one.score for path, one in self.relevant.items()}),
+            (_BEST, {path: scores[0] for path, scores in passages.items() if scores}),
+            (_SEVERAL, {path: sum(s / 2**n for n, s in enumerate(scores)) for path, scores in passages.items()}),
+            (_IN_PATH, self.in_path),
+            (_PLACES, _falling(place.path for place in self.places)),
+            (_NAMED, _falling(symbol.path for symbol in self.named)),
+            (_CHANGED, changed),
         ]
 
     def _reasons(self, file: SourceFile) -> tuple[Reason, ...]:
@@ -112,6 +119,20 @@ class Weighing:
     def words(self, terms: frozenset[str]) -> str:
         """Those words of the task, the weightiest first."""
         return ", ".join(self.task.words[stem] for stem in self.task.terms if stem in terms)
+
+    def _in_path(self) -> dict[str, float]:
+        """Path → how much the words of the task are words of it; rare ones count for more."""
+        holders: dict[str, dict[str, float]] = defaultdict(dict)
+        for path, file in self._known.items():
+            for stem, share in _components(path) if file.blob else ():
+                if stem in self.task.wholes:
+                    holders[stem].setdefault(path, share * role_weight(file))
+        found: dict[str, float] = defaultdict(float)
+        for stem, paths in holders.items():
+            rarity = math.log(1 + len(self._known) / len(paths)) * self.task.wholes[stem]
+            for path, share in paths.items():
+                found[path] += share * rarity
+        return found
 
     def _places(self) -> list[Place]:
         """The files here that the task names by their paths, or by the ends of them."""
@@ -138,8 +159,16 @@ class Weighing:
         return found
 
 
-def _ordered(scores: Mapping[str, float]) -> list[str]:
-    return sorted(scores, key=lambda path: (-scores[path], path))
+def _falling(paths: Iterable[str]) -> dict[str, float]:
+    """The first counts most."""
+    return {path: 1 / place for place, path in enumerate(dict.fromkeys(paths), start=1)}
+
+
+def _components(path: str) -> Iterator[tuple[str, float]]:
+    """The folders of a path, and the file's name without its suffix, each as one word: (stem, what it counts for)."""
+    *folders, name = path.split("/")
+    yield whole(name.partition(".")[0] or name), 1.0
+    yield from ((whole(folder), _FOLDER) for folder in folders)
 
 
 def _common_end(one: list[str], other: list[str]) -> int:
@@ -149,6 +178,3 @@ def _common_end(one: list[str], other: list[str]) -> int:
             break
         count += 1
     return count
-
-
-__all__ = ["Ranked", "Reason", "ReasonKind", "Similar", "Weighing", "ranked_paths"]
