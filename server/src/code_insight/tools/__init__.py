@@ -1,4 +1,6 @@
-"""What agents see: every tool, in the order in which they see them, and the one place where errors become answers."""
+"""What agents see: every tool, in the order in which they see them, and the one place where errors become answers;
+prompts and resources beside them.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +24,8 @@ from code_insight.errors import InsightError
 from code_insight.tools.answers import Answer, visible
 from code_insight.tools.context import Context
 from code_insight.tools.detail import Detail
+from code_insight.tools.prompts import add_prompts
+from code_insight.tools.resources import add_resources
 from code_insight.tools.surface import Surface
 
 _log = logging.getLogger(__name__)
@@ -42,7 +46,7 @@ _QUESTIONS_AT_ONCE = 4  # each holds a thread and a connection of its own
 
 
 def build_server(catalog: Catalog, version: str) -> FastMCP[None]:
-    """An MCP server with all tools over a catalog; not yet connected to any transport."""
+    """An MCP server with all tools, prompts and resources over a catalog; not yet connected to any transport."""
     server: FastMCP[None] = FastMCP(
         "code-insight",
         instructions=INSTRUCTIONS,
@@ -64,6 +68,8 @@ def build_server(catalog: Catalog, version: str) -> FastMCP[None]:
     _add(server, context.context, "Context of a task", _READ, limiter)
     _add(server, context.history, "History", _READ, limiter)
     _add(server, context.impact, "Impact", _READ, limiter)
+    add_prompts(server)
+    add_resources(server, catalog, limiter)
     # Without this hook each modern tools/call runs a hidden tools/list through the whole chain (python-sdk#3565); no
     # tool here uses `x-mcp-header`, for which alone the schema would be needed.
     server._mcp_server.get_tool_input_schema = lambda _name: None  # noqa: SLF001
