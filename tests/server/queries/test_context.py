@@ -41,6 +41,8 @@ def reasons(found: Context, name: str) -> set[ReasonKind]:
     [
         ("parse", "parsed", "parser", "parses", "parsing"),
         ("query", "queries"),
+        ("render", "renderer", "rendering", "rendered"),
+        ("filter", "filters", "filtering"),
         ("connect", "connection", "connections", "connected"),
         ("migrate", "migration", "migrations", "migrating"),
         ("iterator", "iterate", "iteration"),

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from code_insight.errors import InvalidArgument, NotFound, RegexInvalid
 from code_insight.queries.search import AT_ONCE, Filter, Found, SearchKind, SearchLimits, literals_of, search
-from code_insight.queries.words import words_of
 from code_insight.store import IndexedCommit
 
 from tests.server.indexed import index
@@ -74,10 +73,10 @@ def test_a_question_in_words_finds_the_passage_that_has_most_of_them(bazaar: Ind
     assert best.symbol.qualified_name in ("Door.open", "_fits")
 
 
-def test_words_are_compared_by_their_stems_without_those_that_say_nothing() -> None:
-    assert list(words_of("how are the sessions parsed")) == ["session", "pars"]
-    assert words_of("session") == {}
-    assert list(words_of("renderTemplate")) == ["rend", "templat"]
+def test_a_question_finds_passages_by_words_that_only_identifiers_have(bazaar: IndexedCommit) -> None:
+    best = ask(bazaar, "opening of boxes").passages[0]
+    assert best.symbol is not None
+    assert best.symbol.name == "box_open"
 
 
 def test_nothing_found_names_what_is_like_it(bazaar: IndexedCommit) -> None:

@@ -18,8 +18,9 @@ from code_insight.model import SourceFile, Symbol
 from code_insight.queries import place_order
 from code_insight.queries.files import normal_path, text_lines, unknown_path
 from code_insight.queries.nearest import nearest
+from code_insight.queries.relevance import Passage, relevant, role_weight
+from code_insight.queries.stems import terms_of
 from code_insight.queries.symbols import matching, rank
-from code_insight.queries.words import Passage, passages, words_of
 from code_insight.store import IndexedCommit, Reader
 
 _PATTERN_CHARACTERS = 1000
@@ -32,6 +33,8 @@ _LINES_OF_A_FILE = 4  # that come before those of other files
 _EXACT = 200  # definitions of just the name that was asked for
 AT_ONCE = 250  # lines that are put in order together
 _FILES = 10  # found by their path
+_PASSAGES = 60
+_OF_THE_FILE = 0.3  # what the score of a whole file counts for beside that of a passage
 
 
 class SearchKind(StrEnum):
@@ -149,13 +152,25 @@ def _auto(reader: Reader, query: str, where: Filter, limits: SearchLimits) -> Fo
     found = _text(reader, query, where, limits, tuple(admitted), files)
     if found.count:
         return found
-    if words := words_of(query):
-        admits = [f for f in reader.files() if f.blob and where.admits(f.path, f.language)]
-        if best := passages(reader, words, admits):
-            return Found(
-                f"passages by the words {', '.join(words.values())}; the best have most of them", passages=best
-            )
+    if " " in query or len(dict(terms_of(query))) > 1:
+        words = dict(terms_of(query))
+        admits = [f for f in reader.files() if where.admits(f.path, f.language)]
+        if best := _passages(reader, words, admits):
+            how = f"passages by the words {', '.join(words.values())}; the best have most of them"
+            return Found(how, passages=best)
     return _by_name(reader, query, where)
+
+
+def _passages(reader: Reader, words: Iterable[str], files: list[SourceFile]) -> tuple[Passage, ...]:
+    """The passages that have the words, best first: by BM25 of the passage and, for less, of its whole file."""
+    found = relevant(reader, dict.fromkeys(words, 1.0), files)
+    scored = [
+        ((passage.score + _OF_THE_FILE * one.score) * role_weight(one.file), passage)
+        for one in found
+        for passage in one.passages
+    ]
+    best = sorted(scored, key=lambda pair: (-pair[0], pair[1].file.path, pair[1].first))
+    return tuple(passage for _, passage in best[:_PASSAGES])
 
 
 def _files_named(reader: Reader, query: str, where: Filter) -> list[SourceFile]:

@@ -52,7 +52,7 @@ def stem(word: str) -> str:
     """What words of one meaning begin with: "parsing", "parsed", "parser" and "parses" with "pars"."""
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 4 and not word.endswith("ss"):
-            return word[: -len(suffix)]
+            return stem(word[: -len(suffix)])
     return word
 
 

@@ -17,7 +17,7 @@ from code_insight.model import FileRole, ReferenceKind, SourceFile, Symbol, Symb
 from code_insight.queries import dependencies, graph, role_order, search, symbols
 from code_insight.queries.files import normal_path
 from code_insight.queries.readme import sentence
-from code_insight.queries.words import Passage
+from code_insight.queries.relevance import Passage
 from code_insight.store import IndexedCommit
 from code_insight.tools.answers import Answer, Section, about, answer, cursor, cut, head, offset_of, shorten
 from code_insight.tools.arguments import Budget, Cursor, Path, Repository, SymbolName
