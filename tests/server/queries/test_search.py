@@ -79,10 +79,11 @@ def test_a_question_finds_passages_by_words_that_only_identifiers_have(bazaar: I
     assert best.symbol.name == "box_open"
 
 
-def test_nothing_found_names_what_is_like_it(bazaar: IndexedCommit) -> None:
+def test_a_slip_of_the_hand_finds_what_is_like_it_and_says_so(bazaar: IndexedCommit) -> None:
     found = ask(bazaar, "knokc")
-    assert found.count == 0
-    assert "knock" in found.nearest
+    assert [symbol.name for symbol in found.symbols] == ["knock"]
+    assert "like it" in found.how
+    assert ask(bazaar, "xyzzyplugh").count == 0
 
 
 def test_symbols_are_found_by_beginning_humps_and_parts(bazaar: IndexedCommit) -> None:

@@ -190,6 +190,13 @@ def _rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("  ")]
 
 
+async def test_a_search_of_all_repositories_begins_with_the_best_of_each(client: Client[Any]) -> None:
+    text = text_of(await ask(client, "search", query="main"))
+    first = text.partition("\n")[2].splitlines()[1:40]
+    assert len({line.partition(":")[0] for line in first if line.startswith("local/")}) >= 3
+    assert re.search(r"\[(method|function)", "\n".join(first[:3]))
+
+
 async def test_no_question_changes_an_index(client: Client[Any], library: Catalog) -> None:
     def digest() -> dict[str, str]:
         files = [path for path in library.folder.rglob("*") if path.is_file()]

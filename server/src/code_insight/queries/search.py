@@ -33,6 +33,7 @@ _LINES_OF_A_FILE = 4  # that come before those of other files
 _EXACT = 200  # definitions of just the name that was asked for
 AT_ONCE = 250  # lines that are put in order together
 _FILES = 10  # found by their path
+_OF_A_LIKE_NAME = 3  # definitions that are shown of a name which is only like the query
 _PASSAGES = 60
 _OF_THE_FILE = 0.3  # what the score of a whole file counts for beside that of a passage
 
@@ -414,7 +415,10 @@ def innermost(symbols: list[Symbol], line: int) -> Symbol | None:
 
 
 def _by_name(reader: Reader, query: str, where: Filter, most: int = 100) -> Found:
-    """The symbols whose name is like the query: equal, equal but for case, beginning, camel humps, containing."""
+    """The symbols whose name is like the query: equal, equal but for case, beginning, camel humps, containing.
+
+    Where there is none, those whose names are nearest to it, as after a slip of the hand.
+    """
     exact = sorted((s for s in matching(reader, query) if where.admits(s.path, s.language)), key=rank)
     last = re.split(r"\.|::|->|#", query)[-1] if _QUALIFIED.fullmatch(query) else ""
     names = reader.symbol_names()
@@ -426,8 +430,12 @@ def _by_name(reader: Reader, query: str, where: Filter, most: int = 100) -> Foun
         found |= dict.fromkeys(sorted(admitted, key=lambda s: (place_order(s.role, s.path), len(s.name), rank(s))))
         if len(found) >= most:
             break
-    near = () if found else tuple(nearest(last or query, names))
-    return Found("symbols by name", symbols=tuple(found)[:most], nearest=near, is_complete=len(found) <= most)
+    if found:
+        return Found("symbols by name", symbols=tuple(found)[:most], is_complete=len(found) <= most)
+    near = tuple(nearest(last or query, names))
+    like = [s for name in near for s in sorted(reader.symbols_named(name), key=rank)[:_OF_A_LIKE_NAME]]
+    kept = tuple(s for s in like if where.admits(s.path, s.language))
+    return Found("nothing has that name; these are like it", symbols=kept, nearest=near)
 
 
 def _likeness(query: str, name: str) -> int | None:

@@ -127,7 +127,7 @@ def _search(
     end = offset + budget_tokens // _TOKENS_OF_A_ROW
     limits = search.SearchLimits(lines=max(search.AT_ONCE, end + 1))
     found = list(_found(commits, query, search.SearchKind(kind), where, limits))
-    hits = [(commit, hit) for commit, one in found for hit in _hits(one)]
+    hits = _merged(found)
     rows = _rows(_fitting(hits[offset:end], budget_tokens), named=len(commits) > 1)
     return _listed(_search_head(found, where), rows, offset, len(hits), bound, budget_tokens, commits)
 
@@ -268,6 +268,7 @@ def _search_head(found: list[tuple[IndexedCommit, search.Found]], where: search.
 
 
 _Hit = SourceFile | Symbol | search.Line | Passage
+_IN_TURN = 5  # hits of one repository before those of the next
 
 
 def _hits(found: search.Found) -> list[_Hit]:
@@ -282,6 +283,22 @@ def _fitting(hits: list[tuple[IndexedCommit, _Hit]], budget_tokens: int) -> list
 
 def _quoted(line: search.Line) -> str:
     return cut(line.text.strip(), 240)
+
+
+def _merged(found: list[tuple[IndexedCommit, search.Found]]) -> list[tuple[IndexedCommit, _Hit]]:
+    """The hits of all repositories: some of each in turn, what matches as it stands before what is only like it."""
+    order = sorted(range(len(found)), key=lambda at: not _is_defined(found[at][1]))
+    keyed = [
+        ((bool(one.passages or one.symbols), place // _IN_TURN, turn, place), commit, hit)
+        for turn, (commit, one) in enumerate(found[at] for at in order)
+        for place, hit in enumerate(_hits(one))
+    ]
+    return [(commit, hit) for _, commit, hit in sorted(keyed, key=lambda entry: entry[0])]
+
+
+def _is_defined(found: search.Found) -> bool:
+    """Whether the best hit is what was asked for itself: a file, a definition."""
+    return bool(found.files or (found.lines and found.lines[0].defines) or found.symbols)
 
 
 def _rows(hits: list[tuple[IndexedCommit, _Hit]], *, named: bool) -> list[_Row]:
