@@ -29,6 +29,7 @@ PROCESS_GROUP = "app"
 SET_BY_FLY = re.compile(r"FLY_.*|PRIMARY_REGION")
 ONLY_FOR_FLYCTL = {"app", "primary_region", "kill_signal", "kill_timeout", "build", "deploy", "console_command"}
 UNDERSTOOD = ONLY_FOR_FLYCTL | {"env", "mounts", "http_service", "vm", "restart", "checks", "swap_size_mb"}
+UNDERSTOOD_OF_DEPLOY = frozenset({"strategy", "wait_timeout", "max_unavailable"})
 UNDERSTOOD_OF_SERVICE = frozenset(
     {
         "internal_port",
@@ -222,6 +223,7 @@ def _machine_config(app: App, reference: str) -> Json:
         "stop_config": {"timeout": f"{app.grace_seconds}s"},
     }
     config["stop_config"] |= {"signal": said["kill_signal"]} if "kill_signal" in said else {}
+    _refuse_unknown("deploy.", said.get("deploy", {}), UNDERSTOOD_OF_DEPLOY)
     for mount in _listed(said.get("mounts")):
         _refuse_unknown("mounts.", mount, UNDERSTOOD_OF_MOUNT)
     config |= {"mounts": [{"name": mount.name, "path": mount.path} for mount in app.mounts]} if app.mounts else {}

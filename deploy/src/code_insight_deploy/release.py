@@ -156,6 +156,7 @@ def release(run: Run, state: Path) -> Outcome:
         with run.step("look"):
             observed = run.machines.observe(order.app.name)
             _refuse_other_organization(order, observed)
+            planning.preview(order.app, order.repository, observed)  # what cannot be planned is not built either
             before = probing.who_answers(run.url) if observed.machines else None
             way_back = find_way_back(run, observed, before)
             run.tell(_seen(observed, before))

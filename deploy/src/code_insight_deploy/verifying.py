@@ -18,6 +18,7 @@ from code_insight_deploy.targets import Target
 Say = Callable[[str], None]
 SAMPLE_EVERY_SECONDS = 0.5
 ASLEEP = ("stopped", "suspended", "created")
+FALLING_ASLEEP = ("stopping", "suspending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _awake(run: _Run) -> str:
     """Every machine has been started at the version that it was given; those that slept are counted."""
     app, woken = run.expected.app, 0
     for machine in run.machines.observe(app).machines:
-        if machine.state in ASLEEP:
+        if _settled(run, machine).state in ASLEEP:
             run.machines.start(app, machine.id)
             woken += 1
         version = run.expected.versions[machine.id]
@@ -173,6 +174,24 @@ def _awake(run: _Run) -> str:
         ):
             raise Mismatch(f"machine {machine.id} did not start at version {version} ({_state(run, machine.id)})")
     return f"{woken} of {len(run.expected.versions)} slept, and were started" if woken else "all had started"
+
+
+def _settled(run: _Run, machine: Machine) -> Machine:
+    """The machine once it is not falling asleep any more: before it sleeps, it cannot be started."""
+
+    def look() -> Machine:
+        now = run.machines.machine(run.expected.app, machine.id)
+        if now is None:
+            raise Mismatch(f"machine {machine.id} is gone")
+        if now.state in FALLING_ASLEEP:
+            raise NotYet(f"machine {machine.id} is {now.state}")
+        return now
+
+    if machine.state not in FALLING_ASLEEP:
+        return machine
+    now = patiently(look, (NotYet,), run.patience.settle_seconds)
+    run.exits[now.id] = now.last_exit  # this end was asked for
+    return now
 
 
 def _state(run: _Run, machine: str) -> str:
