@@ -23,6 +23,7 @@ from tests.deploy.flysim.shapes import (
     ORGANIZATION,
     RELEASE,
     SECRETS,
+    STATES,
     VOLUME,
     Shape,
     misfits,
@@ -264,6 +265,7 @@ class Stage:
             makers: dict[str, Callable[[], Any]] = {
                 "app": lambda: self._fly.app,
                 "released app": lambda: self.get("release") and self._fly.app,
+                "released app with a machine": lambda: self.get("machine") and self.get("released app"),
                 "new name": lambda: f"{self._fly.app}-new",
                 "other app": self._other_app,
                 "token": lambda: self._fly.token,
@@ -394,6 +396,63 @@ QUERIES: dict[str, tuple[str, Json, Shape]] = {
           organization { id internalNumericId slug paidPlan } postgresAppRole: role { name } } }""",
         {"appName": "{app}"},
         {"appcompact": COMPACT},
+    ),
+    "app": (
+        """query ($appName: String!) { app(name: $appName) {
+          id internalNumericId name hostname deployed status version appUrl platformVersion
+          currentRelease { evaluationId status inProgress version } config { definition }
+          organization { id slug paidPlan }
+          services { description protocol internalPort ports { port handlers } }
+          ipAddresses { nodes { id address type createdAt } }
+          imageDetails { registry repository tag digest version }
+          machines { nodes { id name config state region createdAt app { name }
+            ips { nodes { family kind ip maskSize } } host { id } } }
+          postgresAppRole: role { name } limitedAccessTokens { nodes { id name expiresAt } } } }""",
+        {"appName": "{released app with a machine}"},
+        {
+            "app": {
+                **{key: shape for key, shape in COMPACT.items() if key != "organization"},
+                "version": int,
+                "currentRelease": {"evaluationId": str, "status": str, "inProgress": bool, "version": int},
+                "config": {"definition": dict},
+                "services": [
+                    {
+                        "protocol": frozenset(["TCP", "UDP"]),
+                        "internalPort": int,
+                        "ports": [{"port": int, "handlers": list}],
+                    }
+                ],
+                "ipAddresses": {"nodes": [{"id": str, "address": str, "type": str, "createdAt": time}]},
+                "imageDetails": {"registry": str, "repository": str, "tag": str, "digest": str},
+                "machines": {
+                    "nodes": [
+                        {
+                            "id": str,
+                            "name": str,
+                            "config": dict,
+                            "state": STATES,
+                            "region": str,
+                            "createdAt": time,
+                            "app": {"name": str},
+                            "ips": {"nodes": [{"family": str, "kind": str, "ip": str, "maskSize": int}]},
+                            "host": {"id": str},
+                        }
+                    ]
+                },
+                "limitedAccessTokens": {"nodes": list},
+            }
+        },
+    ),
+    "organization": (
+        """query ($slug: String!) { organization(slug: $slug) { id internalNumericId slug name type billable
+          limitedAccessTokens { nodes { id name expiresAt user { email } } } } }""",
+        {"slug": "personal"},
+        {"organization": {"id": str, "internalNumericId": str, "slug": str, "limitedAccessTokens": {"nodes": list}}},
+    ),
+    "name": (
+        "query ($appName: String!) { appNameAvailable(name: $appName) }",
+        {"appName": "{app}"},
+        {"appNameAvailable": bool},
     ),
     "appbasic": (
         """query ($appName: String!) { appbasic: app(name: $appName) {

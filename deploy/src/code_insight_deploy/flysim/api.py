@@ -26,7 +26,7 @@ from code_insight_deploy.flysim import releases
 from code_insight_deploy.flysim.answers import Handler, NoError, allow, app_of, body_of, guarded, token_of
 from code_insight_deploy.flysim.gate import parsed
 from code_insight_deploy.flysim.registry import Registry
-from code_insight_deploy.flysim.world import App, Json, Token, World, digest_of, ulid
+from code_insight_deploy.flysim.world import App, Json, Machine, Token, World, digest_of, ulid
 
 LOCK_SECONDS = 600
 DEFAULT_RELEASES = 25
@@ -123,6 +123,7 @@ class Api:
             "viewer": {"id": token.name, "email": f"{token.name}@tokens.fly.io", "name": token.name},
             "latestImageDetails": field(_latest_image),
             "canPerformBluegreenDeployment": field(lambda **given: bool(self._allowed(token, given["name"]))),
+            "appNameAvailable": field(lambda name: name not in self._world.apps),
             "createApp": field(lambda **given: self._create_app(token, given["input"])),
             "createRelease": field(lambda **given: self._create_release(token, given["input"])),
             "updateRelease": field(lambda **given: self._update_release(token, given["input"])),
@@ -166,6 +167,7 @@ class Api:
                     "paidPlan": False,
                     "billable": True,
                     "viewerRole": "admin",
+                    "limitedAccessTokens": {"nodes": []},
                 }
         raise NoError(404, "Could not find Organization")
 
@@ -194,7 +196,13 @@ class Api:
             "status": app.status,
             "appUrl": f"http://{app.hostname}",
             "platformVersion": "machines",
+            "version": len(app.releases),
             "createdAt": app.created_at,
+            "config": {"definition": app.releases[0]["definition"] if app.releases else {}},
+            "services": [_shown_service(service) for service in _services(app)],
+            "imageDetails": app.alive[-1].image_ref if app.alive else None,
+            "machines": {"nodes": [_shown_machine(app, machine) for machine in app.alive]},
+            "limitedAccessTokens": {"nodes": []},
             "organization": lambda _info: self._organization(token, {"slug": app.organization}),
             "role": {"name": "app"},
             "secrets": [{"name": name, "digest": digest_of(value)[:16]} for name, value in app.secrets.items()],
@@ -355,6 +363,7 @@ def _shown_release(release: Json) -> Json:
         "imageRef": said["image_ref"],
         "createdAt": said["created_at"],
         "deploymentStrategy": said["strategy"],
+        "evaluationId": "",
         "user": {"id": release["user"], "email": said["user"], "name": release["user"]},
         "description": release["description"],
         "reason": release["reason"],
@@ -379,6 +388,31 @@ def _rest_organization(organization: Json) -> Json:
 def _latest_image(image: str, **_: Any) -> None:
     """Fly follows the versions of its own images alone, and no app here runs one."""
     raise NoError(404, f'Unknown repository "{image.partition(":")[0]}"')
+
+
+def _services(app: App) -> list[Json]:
+    """Those of the newest machine."""
+    return list(app.alive[-1].config.get("services") or []) if app.alive else []
+
+
+def _shown_service(service: Json) -> Json:
+    ports = [{"port": int(port["port"]), "handlers": port.get("handlers") or []} for port in service.get("ports") or []]
+    said = {"protocol": str(service.get("protocol") or "tcp").upper(), "internalPort": int(service["internal_port"])}
+    return {**said, "description": "", "ports": ports}
+
+
+def _shown_machine(app: App, machine: Machine) -> Json:
+    return {
+        "id": machine.id,
+        "name": machine.name,
+        "config": machine.config,
+        "state": machine.state,
+        "region": machine.region,
+        "createdAt": machine.created_at,
+        "app": {"name": app.name},
+        "ips": {"nodes": [{"family": "v6", "kind": "privatenet", "ip": machine.private_ip, "maskSize": 112}]},
+        "host": {"id": "flysim"},
+    }
 
 
 def _shown_ip(ip: Json) -> Json:
