@@ -139,7 +139,8 @@ def _find(client: docker.DockerClient, source: SourceTree, base_id: str) -> Imag
 
 
 def _is_timeless(image: Image) -> bool:
-    return str(image.attrs.get("Created") or EPOCH) == EPOCH
+    """Whether its engine has left the time of the build out of it; some write no time then, some that of 1970."""
+    return str(image.attrs.get("Created") or EPOCH).startswith(EPOCH.rstrip("Z"))
 
 
 def _repacked(client: docker.DockerClient, image: Image, reference: str, base_id: str, say: Say) -> Image:

@@ -256,6 +256,16 @@ def test_machines_are_listed_by_state_and_metadata(fly: Fly, machine: Json) -> N
     assert fly.machine(machine["id"])["state"] == "destroyed"
 
 
+def test_a_long_list_of_machines_comes_in_pages(fly: Fly, pushed: tuple[Pushed, Pushed]) -> None:
+    made = [fly.create(pushed[0].by_digest, skip_launch=True)["id"] for _ in range(3)]
+    first = fly.ask("GET", "/machines?limit=2")
+    second = fly.ask("GET", f"/machines?limit=2&cursor={first.headers['fly-next-cursor']}")
+    assert [machine["id"] for machine in first.json() + second.json()] == made
+    assert len(first.json()) == 2
+    assert "fly-next-cursor" not in second.headers
+    assert [fly.ask("GET", f"/machines?limit={limit}").status_code for limit in ("0", "1001", "x")] == [400] * 3
+
+
 def test_a_volume_is_attached_to_the_machine_that_mounts_it(fly: Fly, pushed: tuple[Pushed, Pushed]) -> None:
     volume = fly.ask("POST", "/volumes", {"name": "data", "region": "fra", "size_gb": 1}).json()
     mounts = [{"volume": volume["id"], "path": "/data"}]

@@ -17,6 +17,8 @@ from code_insight_deploy.flysim.lifecycle import SETTLED, Lifecycle
 from code_insight_deploy.flysim.world import REGION, App, Json, Machine, Token, World, digest_of, now_text, ulid
 
 NONCE = "fly-machine-lease-nonce"
+CURSOR = "fly-next-cursor"
+MOST_MACHINES = 1000
 MOST_WAIT_SECONDS = 60
 MOST_EVENTS = 50
 DEFAULT_EVENTS = 20
@@ -259,7 +261,7 @@ class Flaps:
         for number, kept in self.stale.items():
             if number in request.scope.get("flysim.numbers", ()):
                 shown = kept.get(app.name, [])
-        return JSONResponse([machine for machine in shown if _is_asked_for(machine, request)])
+        return _page([machine for machine in shown if _is_asked_for(machine, request)], request)
 
     async def create_machine(self, request: Request) -> Response:
         app, asked = app_of(self._world, request), await body_of(request)
@@ -539,6 +541,18 @@ def _timestamp(text: str) -> float:
 
 def _shown_secrets(app: App) -> list[Json]:
     return [{"name": name, "digest": digest_of(value)[:16]} for name, value in sorted(app.secrets.items())]
+
+
+def _page(machines: list[Json], request: Request) -> Response:
+    """As many as are asked for, from where the page before has ended; all when nobody says how many."""
+    limit, cursor = request.query_params.get("limit"), request.query_params.get("cursor", "0")
+    if limit is None:
+        return JSONResponse(machines)
+    if not limit.isdigit() or not 1 <= int(limit) <= MOST_MACHINES or not cursor.isdigit():
+        raise NoError(400, f"limit must be between 1 and {MOST_MACHINES}, and cursor one that was given")
+    end = int(cursor) + int(limit)
+    headers = {CURSOR: str(end)} if end < len(machines) else {}
+    return JSONResponse(machines[int(cursor) : end], headers=headers)
 
 
 def _is_asked_for(machine: Json, request: Request) -> bool:
