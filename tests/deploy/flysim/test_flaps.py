@@ -45,6 +45,7 @@ def test_the_same_idempotency_key_gives_the_same_app_again(fly: Fly) -> None:
     first, second = (fly.client.post("/v1/apps", json=asked) for _ in range(2))
     assert first.json()["id"] == second.json()["id"]
     assert fly.client.post("/v1/apps", json={**asked, "idempotency_key": "l"}).status_code == 422
+    assert fly.client.post("/v1/apps", json={**asked, "name": f"{fly.app}-other"}).status_code == 422
     fly.client.delete(f"/v1/apps/{asked['name']}")
 
 
@@ -133,6 +134,14 @@ def test_a_machine_that_is_not_launched_stays_created(fly: Fly, machine: Json, p
     assert machine["image_ref"]["repository"] == "library"
     assert machine["image_ref"]["digest"] == pushed[0].digest
     assert not machine["cordoned"]
+
+
+@pytest.mark.parametrize(("said", "told"), [("off", False), ("stop", True), ("suspend", "suspend"), (True, True)])
+def test_autostop_is_told_as_older_clients_know_it(
+    fly: Fly, pushed: tuple[Pushed, Pushed], said: bool | str, told: bool | str
+) -> None:
+    made = fly.create(pushed[0].by_digest, skip_launch=True, autostop=said)
+    assert made["config"]["services"][0]["autostop"] == told
 
 
 def test_an_image_that_is_not_in_the_registry_is_refused(fly: Fly) -> None:

@@ -24,6 +24,8 @@ MOST_EVENTS = 50
 DEFAULT_EVENTS = 20
 NOTHING = Response(status_code=204)
 WAITED_FOR = frozenset({"started", "stopped", "suspended", "destroyed", "failed", "settled"})
+AUTOSTOP = {"off": False, "stop": True}
+"""Told in the way of older clients, however they were said; only "suspend" is a text."""
 IP_KINDS = frozenset({"v4", "v6", "shared_v4", "private_v6"})
 
 Resolve = Callable[[str, str], Awaitable[Json]]
@@ -127,6 +129,8 @@ class Flaps:
         ):
             raise NoError(422, "Validation failed: Name may only contain numbers, lowercase letters and dashes")
         key = str(asked.get("idempotency_key") or "")
+        if key and any(app.key == key and app.name != name for app in self._world.apps.values()):
+            raise NoError(422, "idempotency_key was used with another name")
         if app := self._world.apps.get(name):
             if not key or app.key != key:
                 raise NoError(422, "Validation failed: Name has already been taken", kind="name_taken")
@@ -309,6 +313,9 @@ class Flaps:
         for mount in config.get("mounts") or []:
             if mount.get("volume") not in app.volumes or not mount.get("path"):
                 raise NoError(400, f"invalid_argument: volume {mount.get('volume')} not found")
+        for service in config.get("services") or []:
+            if service.get("autostop") in AUTOSTOP:
+                service["autostop"] = AUTOSTOP[service["autostop"]]
         return await self._resolve(str(config["image"]), app.organization)
 
     async def delete_machine(self, request: Request) -> Response:
