@@ -207,6 +207,28 @@ def test_the_calls_of_a_rolling_update_come_in_flyctls_order(
     assert flyctl.fly.get().json()["release"] == "two"
 
 
+def test_an_immediate_deploy_waits_for_nothing(flyctl: Flyctl, deployed: Json, pushed: tuple[Pushed, Pushed]) -> None:
+    before = last(flyctl)
+    assert flyctl.deploy(pushed[1].by_digest, "--strategy", "immediate").returncode == 0
+    change = ["take_lease", "update_machine", "release_lease"]
+    assert operations(flyctl, before) == [*BEFORE, *RELEASED, *change, "uiex_update_release"]
+    assert flyctl.fly.well(deployed["id"])["image_ref"]["digest"] == pushed[1].digest
+
+
+def test_a_canary_is_tried_out_of_the_publics_reach_and_destroyed_before_the_others_are_updated(
+    flyctl: Flyctl, deployed: Json, pushed: tuple[Pushed, Pushed]
+) -> None:
+    before = last(flyctl)
+    assert flyctl.deploy(pushed[1].by_digest, "--strategy", "canary").returncode == 0
+    asked = operations(flyctl, before)
+    assert asked.index("create_machine") < asked.index("delete_machine") < asked.index("update_machine")
+    assert [machine["id"] for machine in flyctl.json("machine", "list")] == [deployed["id"]]
+    everyone = flyctl.fly.ask("GET", "/machines?include_deleted=true").json()
+    (canary,) = [machine for machine in everyone if machine["config"]["metadata"].get("fly_canary")]
+    assert (canary["cordoned"], canary["state"]) == (True, "destroyed")
+    assert flyctl.fly.get().json()["release"] == "two"
+
+
 def test_a_blue_green_deploy_sets_new_machines_in_the_place_of_the_old(
     flyctl: Flyctl, deployed: Json, pushed: tuple[Pushed, Pushed]
 ) -> None:
