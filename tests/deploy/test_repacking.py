@@ -1,14 +1,17 @@
 """A tree has one image: whoever builds it, where, when, and with which builder of the engine."""
 
+import contextlib
 import gzip
 import io
 import json
 import os
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
+import docker.errors
 import pytest
 from code_insight_deploy import images, source
 from code_insight_deploy.flysim import Sim
@@ -20,7 +23,10 @@ from tests.places import GIT_ENVIRONMENT, HOUSE
 
 CLASSIC = "1"
 """As the engine's /build calls the builder that does not know SOURCE_DATE_EPOCH."""
-STEP = "RUN mkdir /made && echo same > /made/file && ln /made/file /made/link && ln -s file /made/symbolic"
+LABEL = "test=repacking"
+STEP = (
+    f"LABEL {LABEL}\nRUN mkdir /made && echo same > /made/file && ln /made/file /made/link && ln -s file /made/symbolic"
+)
 
 
 @pytest.fixture
@@ -41,9 +47,13 @@ def clones(tiny: Repository, tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def classic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine's old builder is asked."""
+def classic(engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The engine's old builder is asked. It makes an image of every step, none of which is left afterwards."""
     monkeypatch.setattr(images, "BUILDKIT", CLASSIC)
+    yield
+    for made in engine.images.list(filters={"label": LABEL}):
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            engine.images.remove(str(made.id), force=True)
 
 
 def built_cold(
