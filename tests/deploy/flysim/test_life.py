@@ -222,6 +222,21 @@ def test_of_a_sim_that_was_killed_no_registry_is_left_either(
     somebody.client.close()
 
 
+def test_without_an_engine_a_sim_can_be_ended_and_not_be_removed(
+    folders: Callable[[str], Path], request: pytest.FixtureRequest
+) -> None:
+    folder = folders("no-engine")
+    start(folder)
+    pid, registry = pid_of(folder), int((folder / "registry.pid").read_text("utf-8"))
+    request.getfixturevalue("no_engine")
+    flysim.stop(folder)
+    assert not is_running(pid)
+    assert not is_running(registry)
+    with pytest.raises(NoSim, match="no Docker engine answers"):
+        flysim.stop(folder, remove=True)
+    assert (folder / STATE_FILE).exists()
+
+
 def test_a_port_that_somebody_else_has_taken_meanwhile_is_named(folders: Callable[[str], Path]) -> None:
     folder = folders("taken")
     port = int(start(folder).host.rpartition(":")[2])

@@ -98,16 +98,23 @@ def _lives(pid: int) -> bool:
 def _clear(folder: Path, *, remove: bool) -> None:
     """End the registry of a sim that was killed; with `remove`, leave nothing of it in the engine and its folder."""
     import docker
+    import docker.errors
 
     from code_insight_deploy.flysim.containers import Containers
-    from code_insight_deploy.flysim.registry import Backend
+    from code_insight_deploy.flysim.registry import Backend, end_program
 
     world = World.load(folder)
-    with contextlib.closing(docker.from_env()) as engine:
-        Backend(folder, engine, world.id).end_leftover()
-        if not remove:
-            return
-        Containers(engine, world.id).remove_all(f"127.0.0.1:{world.port}")
+    end_program(folder)
+    try:
+        with contextlib.closing(docker.from_env()) as engine:
+            Backend(folder, engine, world.id).end_leftover()
+            if remove:
+                Containers(engine, world.id).remove_all(f"127.0.0.1:{world.port}")
+    except docker.errors.DockerException as error:
+        if remove:
+            raise NoSim(f"no Docker engine answers: {error}", "Start it: what is to be removed is there.") from error
+    if not remove:
+        return
     for name in ("registry", "bin"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (STATE_FILE, "registry.yml", "registry.pid", "registry.log", LOG_FILE):

@@ -117,11 +117,8 @@ class Backend:
         (self._folder / "registry.pid").write_text(str(self._process.pid), "utf-8")
 
     def end_leftover(self) -> None:
-        """A registry of this folder whose sim was killed is still running: end it, if it is still that one."""
-        with contextlib.suppress(OSError, ValueError):
-            pid = int((self._folder / "registry.pid").read_text("utf-8"))
-            if str(self._folder / "registry.yml") in Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0"):
-                os.kill(pid, signal.SIGKILL)
+        """A registry of this folder whose sim was killed is still running: end it."""
+        end_program(self._folder)
         for container in self._engine.containers.list(all=True, filters={"label": f"{LABEL}={self._sim}"}):
             container.remove(force=True)
 
@@ -173,6 +170,14 @@ class Backend:
         if self._container:
             with contextlib.suppress(docker.errors.APIError):
                 self._engine.containers.get(self._container).remove(force=True)
+
+
+def end_program(folder: Path) -> None:
+    """End the program that is the registry of a folder, if it still is that one."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((folder / "registry.pid").read_text("utf-8"))
+        if str(folder / "registry.yml") in Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0"):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _free_port() -> int:
