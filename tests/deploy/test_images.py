@@ -96,7 +96,7 @@ def test_an_image_that_comes_out_differently_is_refused(
     random = "RUN python -c \"import uuid; open('/random', 'w').write(str(uuid.uuid4()))\""
     tiny.write("Dockerfile", TINY_DOCKERFILE.replace("COPY", f"{random}\nCOPY"))
     built_images.add(f"code-insight:{tiny.commit()[:12]}")
-    with pytest.raises(NotReproducible, match="layers 2 differ"):
+    with pytest.raises(NotReproducible, match=r"layers \d+ differ"):
         images.build_twice(engine, tiny.folder, source.source_tree(tiny.folder), base, print)
 
 

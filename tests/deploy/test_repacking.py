@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import docker
 import docker.errors
 import pytest
 from code_insight_deploy import images, source
+from code_insight_deploy.cli import main
 from code_insight_deploy.flysim import Sim
 from code_insight_deploy.proofs import BuiltImage
 from code_insight_deploy.repacking import repack
@@ -149,6 +151,27 @@ def test_the_image_of_this_tree_comes_out_the_same_from_another_clone(
     tree = source.source_tree(other, allow_dirty=True)
     again = images.build(engine, other, tree, base, print, cold=True)
     assert (again.tree, again.image_id) == (image.tree, image.image_id)
+
+
+def test_a_build_can_be_asked_to_prove_that_it_comes_out_the_same(
+    engine: docker.DockerClient,
+    tiny: Repository,
+    base: str,
+    built_images: set[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["build", "--check-reproducible", "--folder", str(tiny.folder), "--base", base, "--json"]
+    code = main(asked)
+    said = json.loads(capsys.readouterr().out)
+    built_images.add(said["reference"])
+    assert (code, said["tree"]) == (0, tiny.git("rev-parse", "HEAD^{tree}"))
+    clock = "RUN date +%N > /time && touch -hd @0 /time"
+    tiny.write("Dockerfile", TINY_DOCKERFILE.replace("COPY", f"{clock}\nCOPY", 1))
+    built_images.add(f"code-insight:{tiny.commit('a clock')[:12]}")
+    code = main(asked)
+    refused = json.loads(capsys.readouterr().out)
+    assert (code, refused["error"]) == (20, "NotReproducible")
+    assert re.search(r"layers \d+ differ", refused["happened"])
 
 
 def test_layers_that_an_engine_saves_compressed_come_to_the_same(engine: docker.DockerClient, tmp_path: Path) -> None:
