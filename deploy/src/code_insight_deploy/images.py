@@ -144,14 +144,20 @@ def _is_timeless(image: Image) -> bool:
 
 
 def _repacked(client: docker.DockerClient, image: Image, reference: str, base_id: str, say: Say) -> Image:
-    """The same image without the time of its build, in its place."""
+    """The same image without the time of its build, in its place. Raises BuildFailed when the engine saves it in a way
+    that is not known.
+    """
     say(f"{image.id} names the time of its build, since this engine does not know SOURCE_DATE_EPOCH: it is repacked")
     base_layers = client.images.get(base_id).attrs["RootFS"]["Layers"]
     with tempfile.TemporaryDirectory(prefix="code-insight-image-") as folder:
         saved, repacked = Path(folder) / "saved.tar", Path(folder) / "repacked.tar"
         with saved.open("wb") as file:
             file.writelines(image.save())
-        repack(saved, repacked, reference, base_layers)
+        try:
+            repack(saved, repacked, reference, base_layers)
+        except (KeyError, ValueError, tarfile.TarError) as error:
+            way_out = "An engine from version 23 on, with BuildKit, makes an image that need not be."
+            raise BuildFailed(f"{image.id} cannot be repacked: {error!r}", way_out) from error
         with repacked.open("rb") as file:
             client.images.load(file)
     with contextlib.suppress(docker.errors.APIError):  # somebody may use it
