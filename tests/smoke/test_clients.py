@@ -28,14 +28,19 @@ Run = Callable[..., str]
 def programs() -> list[Path]:
     """The folders of their programs, installed as package-lock.json says: 700 MB, so only CI does it unasked."""
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+    if _versions(FOLDER / "package-lock.json") != _versions(FOLDER / "node_modules" / ".package-lock.json"):
         if os.environ.get("CI") != "true":
             cannot_run(f"the clients are not installed; this does it: cd {FOLDER} && {shlex.join(command)}")
         subprocess.run(command, cwd=FOLDER, check=True, capture_output=True, text=True)
     # The launcher of Claude Code is put together by a script of its package, and none is run here.
     native = next((FOLDER / "node_modules" / "@anthropic-ai").glob("claude-code-*/claude"))
     return [native.parent, PROGRAMS]
+
+
+def _versions(lock: Path) -> set[tuple[str, str]]:
+    """(package, version) of what is, or is to be, installed for any machine."""
+    packages = json.loads(lock.read_text(encoding="utf-8"))["packages"] if lock.exists() else {}
+    return {(name, about["version"]) for name, about in packages.items() if name and not about.get("optional")}
 
 
 @pytest.fixture

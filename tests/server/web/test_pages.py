@@ -325,6 +325,9 @@ async def test_cards_name_the_server_and_its_address(web: AsyncClient) -> None:
         assert found["version"] == "1.2.3"
         assert len(found["description"]) <= 100
         assert found["remotes"][0]["url"] == f"{ORIGIN}/mcp"
+        for icon in found["icons"]:
+            shown = await web.get(icon["src"].removeprefix(ORIGIN))
+            assert shown.headers["content-type"] == icon["mimeType"]
 
 
 async def test_a_page_tells_who_quotes_it_what_it_is(web: AsyncClient) -> None:

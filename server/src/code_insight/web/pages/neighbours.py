@@ -77,7 +77,10 @@ def _identity(origin: str, version: str) -> dict[str, Any]:
         "description": SENTENCE,
         "version": version,
         "websiteUrl": origin,
-        "icons": [{"src": f"{origin}/static/icon.svg", "mimeType": "image/svg+xml", "sizes": ["any"]}],
+        "icons": [
+            {"src": f"{origin}/static/icon.svg", "mimeType": "image/svg+xml", "sizes": ["any"]},
+            {"src": f"{origin}/static/touch.png", "mimeType": "image/png", "sizes": ["180x180"]},
+        ],
     }
 
 
