@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -14,10 +15,21 @@ import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from code_insight_deploy.proofs import BuiltImage
-from playwright.sync_api import Browser, BrowserContext, FloatRect, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Dialog,
+    FloatRect,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.places import HOUSE, cannot_run
 from tests.server.indexed import starlette_with_a_past
+from tests.server.places import Repository
 from tests.smoke.conftest import Start
 from tests.smoke.places import address_of
 
@@ -40,6 +52,18 @@ PAGES = {
     "missing": f"{STARLETTE}/-/file/starlette/rooting.py",
 }
 WIDTHS = {"desk": 1280, "phone": 390}
+ODD = "/repositories/local/odd"
+ODD_PAGES = {
+    "odd repository": ODD,
+    "odd names": f"{ODD}/-/tree/names",
+    "odd deep folder": f"{ODD}/-/tree/{'deep/' * 59}deep".replace("tree/", "tree/names/"),
+    "ten thousand files": f"{ODD}/-/tree/wide",
+    "a megabyte on a line": f"{ODD}/-/file/line.js",
+    "odd commits": f"{ODD}/-/commits",
+    "odd answer": "/try/overview?repository=odd",
+}
+HARMFUL = "<img src=x onerror=alert(1)>.py"
+MANY = 10_000
 MOST_PIXELS = 4_000  # of a page's height in its picture
 GRAVE = {"serious", "critical"}
 
@@ -49,11 +73,12 @@ def address(engine: docker.DockerClient, image: BuiltImage, tmp_path_factory: py
     """The running container, ready, with a repository of several commits."""
     folder = tmp_path_factory.mktemp("browsed")
     starlette_with_a_past(folder / "starlette")
+    _write_odd_repository(folder / "odd")
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     start = Start(engine, image, folder)
     try:
-        found = address_of(start(CODE_INSIGHT_REPOSITORIES="/repositories/starlette"))
+        found = address_of(start(CODE_INSIGHT_REPOSITORIES="/repositories/starlette /repositories/odd"))
         deadline = time.monotonic() + INDEXED_SECONDS
         while (status := httpx2.get(f"{found}/info?ready").status_code) != 200 and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -62,6 +87,17 @@ def address(engine: docker.DockerClient, image: BuiltImage, tmp_path_factory: py
     finally:
         for container in start.containers:
             container.remove(force=True)
+
+
+def _write_odd_repository(folder: Path) -> None:
+    """Names and texts that want to be markup, or to burst a page."""
+    names = [HARMFUL, "right\u202eto\u2066left.py", "a\nb.py", "w" * 200 + ".py", f"{'deep/' * 60}x.py"]
+    files = {f"names/{name}": f"def f(x):\n    return '{HARMFUL}'\n" for name in names}
+    files |= {f"wide/{number}.txt": f"{number}\n" for number in range(MANY)}
+    files |= {"README.md": f"# {HARMFUL}\n\nIt is {HARMFUL} and has {'no' * 200} space.\n", "line.js": "a" * 1_000_000}
+    made = Repository(folder)
+    made.write(files)
+    made.commit(message=f"{HARMFUL} {'v' * 200}")
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +128,16 @@ class Tabs:
         context.set_default_timeout(10_000)
         context.on("request", self._hear_request)
         context.on("console", lambda said: self.complaints.append(said.text) if said.type != "log" else None)
+        context.on("dialog", self._hear_dialog)
         context.on("weberror", lambda thrown: self.complaints.append(str(thrown.error)))
         self.contexts.append(context)
         page = context.new_page()
         page.goto(path)
         return page
+
+    def _hear_dialog(self, dialog: Dialog) -> None:
+        self.complaints.append(dialog.message)
+        dialog.dismiss()
 
     def _hear_request(self, request: Request) -> None:
         if not request.url.startswith(f"{self.address}/"):
@@ -123,6 +164,16 @@ def test_a_page_fits_its_screen_and_can_be_used_by_all(opened: Tabs, name: str, 
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[device]
     violations = Axe().run(page).response["violations"]
     assert [_told(one) for one in violations if one["impact"] in GRAVE] == []
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+@pytest.mark.parametrize("name", ODD_PAGES)
+def test_nothing_that_is_in_a_repository_bursts_a_page_or_runs(opened: Tabs, name: str, device: str) -> None:
+    page = opened(ODD_PAGES[name], width=WIDTHS[device])
+    _keep_picture(page, f"{name.replace(' ', '-')}-{device}")
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[device]
+    assert page.locator("img:not([src^='/static/'])").count() == 0
 
 
 def _keep_picture(page: Page, name: str) -> None:

@@ -150,6 +150,12 @@ async def test_a_repository_has_its_page_under_its_name_or_the_end_of_it(web: As
     assert re.search(r"@[0-9a-f]{40}", full.text)
 
 
+async def test_where_a_file_is_missing_its_name_can_be_searched(web: AsyncClient) -> None:
+    found = parsed((await web.get(f"{STARLETTE}/-/file/routing.py")).text).found
+    assert f"{STARLETTE}/-/search?q=routing.py" in found
+    assert "starlette/routing.py" in (await web.get(f"{STARLETTE}/-/search?q=routing.py")).text
+
+
 @pytest.mark.parametrize("path", MISSING)
 async def test_what_is_missing_is_said_with_the_way_back(web: AsyncClient, path: str) -> None:
     found = await web.get(path)
@@ -197,10 +203,17 @@ async def test_markup_of_a_repository_is_shown_and_not_obeyed(harmed: AsyncClien
         parsed(found.text)
 
 
-@pytest.mark.parametrize("path", [*PAGES, *NEIGHBOURS, "/static/style.css"])
+@pytest.mark.parametrize("path", [*PAGES, *NEIGHBOURS])
 async def test_a_page_is_read_and_nothing_else(web: AsyncClient, path: str) -> None:
     assert (await web.head(path)).status_code == 200
-    for method in ("POST", "PUT", "DELETE", "PATCH"):
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"):
+        refused = await web.request(method, path)
+        assert (refused.status_code, set(refused.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+
+
+@pytest.mark.parametrize("path", ["/static/style.css", "/nothing/here"])
+async def test_what_is_no_page_cannot_be_written_either(web: AsyncClient, path: str) -> None:
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
         assert (await web.request(method, path)).status_code == 405
 
 

@@ -143,7 +143,7 @@ class _Pages:
             place = await self._in_thread(partial(self._place, asked, indexed, request.query_params))
             return await self._of_commit(request, asked.view, place)
         except InsightError as error:
-            return await self._missing(request, error, indexed)
+            return await self._missing(request, error, indexed, asked.path.rpartition("/")[2])
 
     def _asked(self, rest: str) -> tuple[Asked, IndexedCommit]:
         """The first reading of the URL whose repository is held; raises what is said of the first one otherwise."""
@@ -180,9 +180,11 @@ class _Pages:
         error = NotFound(f"There is no page {request.url.path[:200]} here.", "Begin at the front page.")
         return await self._missing(request, error)
 
-    async def _missing(self, request: Request, error: InsightError, indexed: IndexedCommit | None = None) -> Response:
+    async def _missing(
+        self, request: Request, error: InsightError, indexed: IndexedCommit | None = None, sought: str = ""
+    ) -> Response:
         at = Addresses(indexed.repository.name) if indexed else None
-        values = {"problem": error.problem, "next_step": error.next_step, "at": at}
+        values = {"problem": error.problem, "next_step": error.next_step, "at": at, "sought": sought}
         return await self._page(request, Page("missing.html", values, _STATUSES.get(type(error), 400)))
 
     async def _page(self, request: Request, page: Page) -> Response:
