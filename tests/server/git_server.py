@@ -9,6 +9,7 @@ The first part of a path says how a request is answered; any other one is a repo
     /drip/…       200, then one byte a tenth of a second
     /endless/…    200, then refs without end
     /cut/<name>   the repository, but the connection ends in the middle of the pack
+    /late/<name>  the repository, but not before `may_answer` is set
     /dumb/<name>  its files, as a server without git would give them
     /bomb/…       a repository whose one file is 800 MB long, in a pack of a few kilobytes (protocol v2)
 """
@@ -49,6 +50,7 @@ class GitHost(http.server.ThreadingHTTPServer):
         self.root.mkdir()
         self.requests: list[str] = []
         self.closing = threading.Event()
+        self.may_answer = threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -119,6 +121,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _cut(self) -> None:
         self._repository(self.path.removeprefix("/cut"), cut=True)
+
+    def _late(self) -> None:
+        self.server.may_answer.wait(60)
+        self._repository(self.path.removeprefix("/late"))
 
     def _dumb(self) -> None:
         _, _, name, *path = self.path.partition("?")[0].split("/")

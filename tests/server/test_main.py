@@ -1,10 +1,12 @@
 """The program as people and clients run it: real processes, real ports, real signals."""
 
+import asyncio
 import json
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,62 @@ def test_a_signal_ends_a_server_well(tmp_path: Path, host: GitHost, by: signal.S
         assert server.end(by) == 0, server.log.read_text()
         assert time.monotonic() - began < 5
         assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
+async def test_a_call_in_flight_is_answered_after_a_signal(
+    tmp_path: Path, host: GitHost, hosted: Repository, by: signal.Signals, era: str
+) -> None:
+    hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
+    host.may_answer.clear()
+    host.requests.clear()
+    with serving(tmp_path, **hosts) as server:
+        server.wait_until_ready()
+        async with Client(f"http://127.0.0.1:{server.port}/mcp", mode=era) as client:
+            await client.list_tools()  # otherwise the client asks for them when it has its answer
+            url = host.url(f"late/{hosted.folder.name}")
+            calling = asyncio.create_task(client.call_tool("add_repository", {"url": url}))
+            await _until(lambda: bool(host.requests))
+            server.process.send_signal(by)
+            await _until(lambda: not _listens(server.port))
+            host.may_answer.set()
+            answer = await asyncio.wait_for(calling, 10)
+        assert "is indexed" in answer.content[0].text
+        assert await asyncio.to_thread(server.process.wait, 20) == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
+async def test_a_call_that_outlasts_a_signal_ends_in_an_error_and_hangs_nobody(
+    tmp_path: Path, host: GitHost, by: signal.Signals, era: str
+) -> None:
+    hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
+    host.requests.clear()
+    with serving(tmp_path, **hosts) as server:
+        server.wait_until_ready()
+        began = time.monotonic()
+        async with Client(f"http://127.0.0.1:{server.port}/mcp", mode=era) as client:
+            calling = asyncio.create_task(client.call_tool("add_repository", {"url": host.url("hang/signal")}))
+            await _until(lambda: bool(host.requests))
+            server.process.send_signal(by)
+            [answer] = await asyncio.wait_for(asyncio.gather(calling, return_exceptions=True), 20)
+        assert isinstance(answer, Exception)
+        assert await asyncio.to_thread(server.process.wait, 20) == 0
+        assert time.monotonic() - began < 15
+
+
+async def _until(claim: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(claim):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
