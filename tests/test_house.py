@@ -174,3 +174,15 @@ def test_the_page_of_flysim_names_every_fault_and_every_operation() -> None:
     operations = {route.name for route in served} - {"graphql"}
     operations |= {name for _, names in OPERATIONS for name in names.values()}
     assert [name for name in sorted(EFFECTS | operations) if f"`{name}`" not in page] == []
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (TOP / "SECURITY.md").read_text("utf-8"))
+    assert len(named) > 30
+    texts = {path: (TOP / path).read_text("utf-8") for path, _ in named}
+    assert [f"{path}::{test}" for path, test in named if f"def {test}(" not in texts[path]] == []
+
+
+def test_the_number_of_bad_inputs_in_the_threat_model_is_right() -> None:
+    rows = (TOP / "tests/bad_inputs.jsonl").read_text("utf-8").splitlines()
+    assert f"has {len(rows)} bad inputs" in (TOP / "SECURITY.md").read_text("utf-8")
