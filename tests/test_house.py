@@ -9,6 +9,8 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
@@ -186,3 +188,18 @@ def test_every_test_that_the_threat_model_names_exists() -> None:
 def test_the_number_of_bad_inputs_in_the_threat_model_is_right() -> None:
     rows = (TOP / "tests/bad_inputs.jsonl").read_text("utf-8").splitlines()
     assert f"has {len(rows)} bad inputs" in (TOP / "SECURITY.md").read_text("utf-8")
+
+
+def test_the_table_of_bad_inputs_counts_them() -> None:
+    rows = (TOP / "tests/bad_inputs.jsonl").read_text("utf-8").splitlines()
+    areas = Counter(json.loads(row)["id"].rpartition("-")[0] for row in rows)
+    text = (TOP / "docs/resilience.md").read_text("utf-8").partition("## Bad inputs")[2].partition("\n## ")[0]
+    assert {name: int(count) for name, count in re.findall(r"(?m)^\| (\w+) \| (\d+) \|$", text)} == areas
+
+
+def test_every_direct_dependency_of_the_server_has_its_reason() -> None:
+    project = tomllib.loads((TOP / "server/pyproject.toml").read_text("utf-8"))["project"]
+    names = [re.split(r"[^\w-]", wanted)[0] for wanted in project["dependencies"]]
+    table = (TOP / "CONTRIBUTING.md").read_text("utf-8").partition("## Direct dependencies")[2].partition("\n## ")[0]
+    explained = re.findall(r"(?m)^\| (.+?) \| .+ \|$", table)
+    assert [name for name in names if not name.startswith("tree-sitter") and name not in ", ".join(explained)] == []
