@@ -1,5 +1,8 @@
 """From a commit to an index that is whole: each blob once, nothing lost in silence, nothing half-done visible."""
 
+import contextlib
+import errno
+import itertools
 import os
 import random
 import resource
@@ -8,8 +11,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from code_insight import parsing, store
@@ -517,6 +521,47 @@ def _processes_with(words: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+def test_any_step_on_the_file_system_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    """Step n fails, for n = 1, 2, 3, … until none is left: what answers is the old commit or the new one, whole."""
+    catalog, moving = catalog_at(tmp_path), Repository(tmp_path / "moving")
+    whole = {moving.commit(_texts(5, "old"))}
+    catalog.add(str(moving.folder))
+    for number in itertools.count(1):
+        whole.add(moving.commit(_texts(5, f"new{number}")))
+        with monkeypatch.context() as patch:
+            calls = _failing(patch, number, error)
+            with contextlib.suppress(StorageFailed):
+                catalog.add(str(moving.folder))
+        indexed = catalog.find("moving")
+        texts = _read(indexed)
+        assert indexed.commit.oid in whole
+        assert len({text.split()[0] for text in texts.values()}) == 1, "of one commit"
+        assert catalog.add(str(moving.folder)).indexed.commit.oid == moving.git("rev-parse", "HEAD")
+        if len(calls) < number:
+            assert number > 3
+            return
+        assert number < 100
+
+
+def _failing(patch: pytest.MonkeyPatch, number: int, error: int) -> list[str]:
+    """Of what changes names and folders, call `number` fails; the calls, as they are made."""
+    calls: list[str] = []
+
+    def failing(name: str, does: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **named: Any) -> Any:
+            calls.append(name)
+            if len(calls) == number:
+                raise OSError(error, os.strerror(error))
+            return does(*arguments, **named)
+
+        return step
+
+    for name in ("replace", "unlink", "mkdir"):
+        patch.setattr(os, name, failing(name, getattr(os, name)))
+    return calls
 
 
 def test_two_processes_that_add_one_repository_do_its_work_once(tmp_path: Path) -> None:
