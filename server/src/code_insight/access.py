@@ -5,10 +5,7 @@ Whoever works for somebody finds them in `current`. Without a request that is th
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
-import tomllib
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -46,6 +43,9 @@ class Access:
 
     def of(self, token: str) -> Principal | None:
         """Who has this token; None for nobody. Takes as long for each."""
+        import hashlib  # these and tomllib only where there are tokens: they cost the start of the server otherwise
+        import hmac
+
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
         found = None
         for known, principal in self.tokens:
@@ -56,6 +56,8 @@ class Access:
 
 def parse(text: str) -> Access:
     """What a file of tokens says, in TOML (docs/operating.md); raises ValueError with what is wrong in it."""
+    import tomllib
+
     said = tomllib.loads(text)
     _only(said, {"hidden", "anonymous", "tokens"}, "the file")
     hidden = _patterns(said, "hidden")

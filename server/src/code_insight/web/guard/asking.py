@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-import secrets
+import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -190,7 +190,7 @@ class _Request:
 
     def __init__(self, scope: Scope, send: Send, client: str) -> None:
         self.scope, self.client, self._send = scope, client, send
-        self.id = secrets.token_hex(8)
+        self.id = os.urandom(8).hex()
         self.began = time.monotonic()
         self.status = 0  # none was sent
         self.sent_bytes = 0
