@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Sequence
 
 from fastmcp import FastMCP
+from mcp_types import INVALID_REQUEST
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from code_insight.catalog import Catalog
 from code_insight.tools import build_server
@@ -50,4 +53,39 @@ def mounted(server: FastMCP[None], routes: Sequence[BaseRoute], allowed_hosts: S
             warming.cancel()
 
     # A route and not a mount: a mount would answer for every path that no page has, and for pages asked with POST.
-    return Starlette(routes=[Route("/mcp", endpoint=mcp_app), *routes], lifespan=lifespan)
+    return Starlette(routes=[Route("/mcp", endpoint=_PlainErrors(mcp_app)), *routes], lifespan=lifespan)
+
+
+class _PlainErrors:
+    """The MCP application, which tells who sends no JSON-RPC so in one sentence, and not in pydantic's words."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {}
+        body = b""
+
+        async def plainly(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start" and message["status"] == 400:
+                start = message
+                return
+            if start and message["type"] == "http.response.body":
+                body += message.get("body", b"")
+                if message.get("more_body"):
+                    return
+                start, message = _plain(start, body)
+                await send(start)
+            await send(message)
+
+        await self._app(scope, receive, plainly)
+
+
+def _plain(start: Message, body: bytes) -> tuple[Message, Message]:
+    if b"pydantic" in body:
+        error = {"code": INVALID_REQUEST, "message": "That is not one JSON-RPC request or notification."}
+        body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
+        kept = [header for header in start["headers"] if header[0].lower() != b"content-length"]
+        start = {**start, "headers": [*kept, (b"content-length", str(len(body)).encode())]}
+    return start, {"type": "http.response.body", "body": body}
