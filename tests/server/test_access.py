@@ -13,6 +13,7 @@ import pytest
 from code_insight import access
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
+from mcp_types import ResourceTemplateReference
 
 from tests.server.places import Repository
 from tests.server.serving import Server, serving
@@ -143,6 +144,8 @@ def _questions(name: str) -> list[tuple[str, dict[str, Any]]]:
             ("references", {"repository": way, "symbol": "work"}),
             ("dependencies", {"repository": way}),
             ("history", {"repository": way}),
+            ("context", {"repository": way, "task": "work"}),
+            ("impact", {"repository": way, "symbol": "work"}),
         ]
     return asked
 
@@ -187,6 +190,32 @@ async def test_no_list_and_no_search_names_what_is_hidden(server: Server, who: s
 
 
 @pytest.mark.parametrize("who", ["", "bob", "carol"])
+@pytest.mark.parametrize("era", ERAS)
+async def test_no_resource_and_no_completion_tells_that_something_is_hidden(server: Server, who: str, era: str) -> None:
+    reference = ResourceTemplateReference(type="ref/resource", uri="insight://{repository}")
+    file = ResourceTemplateReference(type="ref/resource", uri="insight://{repository}/{path*}")
+    async with _client(server, who, era) as client:
+        for uri in ("insight://{}", "insight://local%2F{}", "insight://{}/README.md", "insight://local%2F{}/src/x.py"):
+            said = []
+            for name in (CANARY, "nothing"):
+                with pytest.raises(Exception, match=r".") as refused:
+                    await client.read_resource(uri.format(name))
+                said.append(str(refused.value).replace(CANARY, "nothing"))
+            assert said[0] == said[1]
+        seen = []
+        for value in ("", "l", CANARY[:3], CANARY):
+            seen.append(await client.complete(reference, {"name": "repository", "value": value}))
+            given = {"repository": f"local/{CANARY}"}
+            seen.append(await client.complete(file, {"name": "path", "value": value}, given))
+        assert CANARY not in str(seen)
+        assert "local/seen" in str(seen)
+    async with _client(server, "alice", era) as client:
+        completed = await client.complete(reference, {"name": "repository", "value": CANARY[:3]})
+        assert completed.values == [f"local/{CANARY}"]
+        assert CANARY in str(await client.read_resource(f"insight://{CANARY}/README.md"))
+
+
+@pytest.mark.parametrize("who", ["", "bob", "carol"])
 def test_no_page_tells_that_something_is_hidden_even_when_others_just_saw_it(server: Server, who: str) -> None:
     shown = 0
     for page, nothing in zip(_pages(CANARY), _pages("nothing"), strict=True):
@@ -224,7 +253,7 @@ async def test_who_may_see_it_sees_it_everywhere(server: Server) -> None:
         async with _client(server, "alice", era) as client:
             listed = await client.call_tool("list_repositories", {})
             assert {f"local/{CANARY}", "local/seen"} <= set(re.findall(r"local/\w+", listed.content[0].text))
-            for tool, about in _questions(CANARY)[:8]:
+            for tool, about in _questions(CANARY)[:10]:
                 asked = {key: value.replace("work", f"{CANARY}_work") for key, value in about.items()}
                 assert not (await client.call_tool(tool, asked, raise_on_error=False)).is_error, tool
     for page in ("/", "/info", "/llms.txt"):
