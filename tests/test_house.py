@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib.util
 import json
 import re
@@ -42,6 +43,7 @@ PROOFS = {
 }
 
 
+@functools.cache
 def _calls(path: Path) -> set[str]:
     tree = ast.parse(path.read_text("utf-8"))
     names = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
