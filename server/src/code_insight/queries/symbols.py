@@ -28,7 +28,7 @@ _SEPARATORS = re.compile(r"::|[.#\\/]|->")
 _TIERS = dict.fromkeys(TYPES, 0) | {
     SymbolKind.FUNCTION: 1,
     SymbolKind.MACRO: 1,
-    SymbolKind.METHOD: 2,
+    SymbolKind.METHOD: 1,  # how deep they stand decides: a function inside of another is nobody else's
     SymbolKind.CONSTANT: 3,
     SymbolKind.VARIABLE: 3,
     SymbolKind.CONSTRUCTOR: 4,
