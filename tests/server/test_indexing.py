@@ -91,7 +91,7 @@ def test_each_file_that_is_skipped_says_why_and_the_rest_is_indexed(catalog: Cat
         "latin.txt": SkipReason.UNDECODABLE,
         "min.js": SkipReason.MINIFIED,
         "model.bin": SkipReason.LFS_POINTER,
-        "strange\\udcff.py": SkipReason.UNSAFE_PATH,
+        "strange\ufffdff.py": SkipReason.UNSAFE_PATH,
         "link.py": SkipReason.SYMLINK,
         "module": SkipReason.SUBMODULE,
         "good.py": None,
@@ -99,6 +99,20 @@ def test_each_file_that_is_skipped_says_why_and_the_rest_is_indexed(catalog: Cat
         "empty.txt": None,
     }
     assert _read(indexed) == {"good.py": "def good(): pass\n", "bom.txt": "hello\n", "empty.txt": ""}
+
+
+def test_two_names_stay_two_files(catalog: Catalog, tmp_path: Path) -> None:
+    odd = Repository(tmp_path / "odd")
+    names = [b"a\xff", b"a\xfe", b"a\\udcff", b"a\\xff", "a\ufffd".encode(), "a\ufffdff".encode(), b"a\xed\xb3\xbf"]
+    odd.commit_tree(*sorted(("100644", odd.blob(name), name) for name in names))
+    indexed = catalog.add(str(odd.folder)).indexed
+    assert _read(indexed) == {"a\\udcff": "a\\udcff", "a\\xff": "a\\xff"}
+    skipped = {path for path, reason in _reasons(indexed).items() if reason is SkipReason.UNSAFE_PATH}
+    assert len(skipped) == len(names) - 2
+    assert {"a\ufffdff", "a\ufffdef\ufffdbf\ufffdbdff"} <= skipped
+    with Reader(indexed) as reader:
+        changed = {path for _, path in reader.past().paths_with([0])}
+    assert changed == _reasons(indexed).keys()
 
 
 def test_a_file_that_kills_its_parser_keeps_its_text_and_the_rest_its_symbols(
@@ -133,7 +147,7 @@ def test_a_file_that_kills_its_parser_keeps_its_text_and_the_rest_its_symbols(
         ("/a", False),
         ("a/", False),
         ("", False),
-        ("\udcff", False),
+        ("\ufffdff", False),
     ],
 )
 def test_a_path_is_plain_or_not_read(path: str, is_safe: bool) -> None:
@@ -255,6 +269,37 @@ def test_a_repository_with_sha256_names_is_indexed(catalog: Catalog, tmp_path: P
     modern = Repository(tmp_path / "modern", "--object-format=sha256")
     modern.commit({"a.txt": "hello\n"})
     assert _read(catalog.add(str(modern.folder)).indexed) == {"a.txt": "hello\n"}
+
+
+# Limits that are raised.
+
+
+def test_a_file_that_was_too_large_is_indexed_once_it_may_be(tmp_path: Path) -> None:
+    made = Repository(tmp_path / "large")
+    made.commit({"a.txt": "hello\n" * 500, "b.txt": "small\n"})
+    known = [catalog_at(tmp_path, file_bytes=most).add(str(made.folder)).was_known for most in (1_000, 2_000, 3_000)]
+    assert known == [False, True, False]
+    assert _reasons(catalog_at(tmp_path).find("large")) == {"a.txt": None, "b.txt": None}
+    assert catalog_at(tmp_path, file_bytes=3_000).add(str(made.folder)).was_known
+
+
+def test_a_commit_that_was_too_large_is_indexed_once_it_may_be(tmp_path: Path) -> None:
+    made = Repository(tmp_path / "large")
+    made.commit({"a.txt": "hello\n" * 500})
+    with pytest.raises(RepositoryTooLarge):
+        catalog_at(tmp_path, total_bytes=1_000).add(str(made.folder))
+    assert _read(catalog_at(tmp_path, total_bytes=9_000).add(str(made.folder)).indexed)
+
+
+def test_a_file_that_took_too_long_is_tried_again_once_it_may_take_longer(tmp_path: Path) -> None:
+    made = Repository(tmp_path / "slow")
+    made.commit({"a.py": "def a(): pass\n", "b.txt": "b\n"})
+    hasty = catalog_at(tmp_path, parse_seconds=1e-6)
+    assert _reasons(hasty.add(str(made.folder)).indexed) == {"a.py": SkipReason.PARSE_TIMEOUT, "b.txt": None}
+    assert hasty.add(str(made.folder)).was_known
+    again = catalog_at(tmp_path).add(str(made.folder))
+    assert (again.was_known, again.blobs_parsed, _reasons(again.indexed)) == (False, 1, {"a.py": None, "b.txt": None})
+    assert hasty.add(str(made.folder)).was_known
 
 
 # What cannot be indexed.

@@ -97,6 +97,7 @@ def _catalog(found: Settings, also_local: Sequence[Path] = ()) -> Catalog:
         commits=found.commits_max,
         history=HistoryLimits(commits=found.history_commits_max),
         workers=found.workers,
+        parse_seconds=found.parse_seconds_max,
     )
     return Catalog(found.data_dir.absolute(), limits)
 

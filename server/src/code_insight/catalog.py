@@ -59,6 +59,7 @@ class CatalogLimits:
     commits: int = 3
     history: ancestry.HistoryLimits = ancestry.HistoryLimits()
     workers: int = 2
+    parse_seconds: float = 10.0  # that the symbols of one file may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,9 +451,13 @@ def _index(git_dir: Path, oid: str, ref: str, home: Path, call: git.Call, limits
 
     commit = git.commit(git_dir, oid, limits.git)
     index_limits = indexing.IndexLimits(
-        limits.file_bytes, limits.total_bytes, commits=limits.commits, parse=parsing.ParseLimits(workers=limits.workers)
+        limits.file_bytes,
+        limits.total_bytes,
+        commits=limits.commits,
+        parse=parsing.ParseLimits(limits.workers, limits.parse_seconds),
     )
-    done = indexing.index_commit(git_dir, commit, ref, home / "index.db", index_limits, limits.git, call)
+    source = indexing.Source(git_dir, limits.git, call)
+    done = indexing.index_commit(source, commit, ref, home / "index.db", index_limits)
     return done.was_known, done.blobs_parsed
 
 

@@ -32,6 +32,15 @@ class IndexLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where git reads a commit, what that may cost, and who waits for it."""
+
+    git_dir: Path
+    limits: git.GitLimits
+    call: git.Call
+
+
+@dataclass(frozen=True, slots=True)
 class Indexed:
     """What indexing a commit did."""
 
@@ -40,46 +49,31 @@ class Indexed:
     was_known: bool  # the commit was in the index already
 
 
-def index_commit(
-    git_dir: Path,
-    commit: Commit,
-    ref: str,
-    index: Path,
-    limits: IndexLimits,
-    git_limits: git.GitLimits,
-    call: git.Call,
-) -> Indexed:
+def index_commit(source: Source, commit: Commit, ref: str, index: Path, limits: IndexLimits) -> Indexed:
     """The commit is in the index file, whole, and named by `ref`; facts of blobs that were known are used again.
 
     A damaged index is set aside and made anew. Raises RepositoryEmpty, RepositoryTooLarge, StorageFailed, Cancelled,
     and what `git` raises; the index then still holds the commits that it held.
     """
     try:
-        return _index_commit(git_dir, commit, ref, index, limits, git_limits, call)
+        return _index_commit(source, commit, ref, index, limits)
     except StorageFailed as error:
         if not is_damaged(index, error):
             raise
         set_aside(index)
-        return _index_commit(git_dir, commit, ref, index, limits, git_limits, call)
+        return _index_commit(source, commit, ref, index, limits)
 
 
-def _index_commit(
-    git_dir: Path,
-    commit: Commit,
-    ref: str,
-    index: Path,
-    limits: IndexLimits,
-    git_limits: git.GitLimits,
-    call: git.Call,
-) -> Indexed:
+def _index_commit(source: Source, commit: Commit, ref: str, index: Path, limits: IndexLimits) -> Indexed:
     with Writer(index, parsing.VERSION) as writer:
-        if writer.has_commit(commit.oid):
+        writer.try_again(limits.parse.wall_seconds)
+        if writer.has_commit(commit.oid, limits.file_bytes):
             writer.add_commit(commit, ref, (), limits.commits)
             return Indexed(files=0, blobs_parsed=0, was_known=True)
-        entries = git.tree(git_dir, commit.oid, git_limits, call)
+        entries = git.tree(source.git_dir, commit.oid, source.limits, source.call)
         if not entries:
             raise RepositoryEmpty("The commit has no files.", "Push some files, then add the repository again.")
-        job = _Job(writer, limits, git_dir, git_limits, call)
+        job = _Job(writer, limits, source)
         files = job.files(entries)
         writer.add_commit(commit, ref, files, limits.commits)
         return Indexed(files=len(files), blobs_parsed=job.parsed, was_known=False)
@@ -97,11 +91,8 @@ class _Text:
 class _Job:
     """One run over the files of a commit; collects a `NewFile` for each path."""
 
-    def __init__(
-        self, writer: Writer, limits: IndexLimits, git_dir: Path, git_limits: git.GitLimits, call: git.Call
-    ) -> None:
-        self._writer, self._limits, self._git_dir = writer, limits, git_dir
-        self._git_limits, self._call = git_limits, call
+    def __init__(self, writer: Writer, limits: IndexLimits, source: Source) -> None:
+        self._writer, self._limits, self._source, self._call = writer, limits, source, source.call
         self._files: dict[str, NewFile] = {}
         self._same: dict[tuple[str, str], list[TreeEntry]] = {}  # (oid, language) on its way → further paths of it
         self._roles: dict[str, FileRole] = {}
@@ -138,9 +129,8 @@ class _Job:
             )
 
     def _keep(self, entry: TreeEntry, blob: int, reason: SkipReason | None) -> None:
-        path = entry.path.encode("utf-8", "backslashreplace").decode()
         role = self._roles.get(entry.path) or role_of(entry.path, None)
-        self._files[path] = NewFile(path, entry.oid, blob, entry.size_bytes, role, reason)
+        self._files[entry.path] = NewFile(entry.path, entry.oid, blob, entry.size_bytes, role, reason)
 
     def _index(self, entries: list[TreeEntry]) -> None:
         total = len(entries)
@@ -184,7 +174,8 @@ class _Job:
             yield plain.pop(), _NOTHING
 
     def _texts(self, entries: list[TreeEntry]) -> Iterator[_Text]:
-        contents = git.blobs(self._git_dir, (entry.oid for entry in entries), self._git_limits, self._call)
+        source = self._source
+        contents = git.blobs(source.git_dir, (entry.oid for entry in entries), source.limits, source.call)
         for entry, (_, data) in zip(entries, contents, strict=True):
             text = self._text_of(data)
             if isinstance(text, SkipReason):
@@ -245,12 +236,9 @@ class _Batch:
 
 def is_safe_path(path: str) -> bool:
     """Whether a path is plain UTF-8 of at most 1,024 bytes and 64 segments, none of them empty, "." or ".."."""
-    try:
-        length = len(path.encode())
-    except UnicodeEncodeError:
-        return False
     segments = path.split("/")
-    return length <= 1024 and len(segments) <= 64 and not {"", ".", ".."} & set(segments)
+    is_short = len(path.encode()) <= 1024 and len(segments) <= 64
+    return is_short and git.NO_CHARACTER not in path and not {"", ".", ".."} & set(segments)
 
 
 def role_of(path: str, language: languages.Language | None, head: str = "") -> FileRole:

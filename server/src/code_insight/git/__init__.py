@@ -16,9 +16,10 @@ from code_insight.git.objects import (
     valid_ref,
 )
 from code_insight.git.past import changes, commit_reader
-from code_insight.git.running import Call, GitLimits, never
+from code_insight.git.running import NO_CHARACTER, Call, GitLimits, never
 
 __all__ = [
+    "NO_CHARACTER",
     "Call",
     "GitLimits",
     "RemoteRef",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from code_insight.clone_url import CloneUrl
 from code_insight.errors import FetchFailed, InvalidArgument, NotFound, RepositoryEmpty, RepositoryTooLarge
-from code_insight.git.running import LOST, Call, Child, GitLimits, Network, command, records, run
+from code_insight.git.running import LOST, Call, Child, GitLimits, Network, command, path_text, records, run
 from code_insight.model import Commit, TreeEntry
 
 _OID = re.compile(r"[0-9a-f]{40}")
@@ -222,7 +222,7 @@ def commit(git_dir: Path, oid: str, limits: GitLimits) -> Commit:
 def tree(git_dir: Path, oid: str, limits: GitLimits, call: Call) -> list[TreeEntry]:
     """All files of a commit in git's order; raises RepositoryTooLarge past the limit of files.
 
-    Paths that are not UTF-8 are kept with surrogate escapes, so that they can be reported.
+    Of a path that is not UTF-8, each byte that is not is written out, so that it can be reported: see `path_text`.
     """
     entries = []
     for record in records(["ls-tree", "-r", "-z", "-l", "--full-tree", oid], git_dir, limits, call):
@@ -231,7 +231,7 @@ def tree(git_dir: Path, oid: str, limits: GitLimits, call: Call) -> list[TreeEnt
         if size == b"BAD":  # so says ls-tree of a blob that is not there
             raise FetchFailed(*LOST)
         size_bytes = int(size) if size != b"-" else 0
-        entries.append(TreeEntry(mode.decode(), blob.decode(), size_bytes, path.decode("utf-8", "surrogateescape")))
+        entries.append(TreeEntry(mode.decode(), blob.decode(), size_bytes, path_text(path)))
         if len(entries) > limits.files:
             raise RepositoryTooLarge(
                 f"The commit has more than {limits.files:,} files.", "The operator can raise CODE_INSIGHT_FILES_MAX."

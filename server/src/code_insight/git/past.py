@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from code_insight.errors import FetchFailed
-from code_insight.git.running import LOST, Call, Child, GitLimits, command, records
+from code_insight.git.running import LOST, Call, Child, GitLimits, command, path_text, records
 from code_insight.model import Change, Hunk, PastCommit
 
 SWEEPING_FILES = 1_000  # of a commit that changes more, the files are known and the lines are not
@@ -136,12 +136,8 @@ def _file(meta: bytes, fields: Iterator[bytes]) -> _File:
     words = meta.lstrip(b":").decode().split()
     modes, blobs, status = words[: parents + 1], words[parents + 1 : -1], words[-1]
     both = parents > 1 or status[0] in "RC"
-    paths = [_path(next(fields)) for _ in range(parents + 1 if both else 1)]
+    paths = [path_text(next(fields)) for _ in range(parents + 1 if both else 1)]
     return _File(tuple(modes), tuple(blobs), status[0] if parents == 1 else status, tuple(paths if both else paths * 2))
-
-
-def _path(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace").decode()
 
 
 def _changes(files: list[_File], lines: _Lines | None) -> Iterator[Change]:

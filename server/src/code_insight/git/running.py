@@ -30,6 +30,8 @@ from code_insight.errors import (
     TookTooLong,
 )
 
+NO_CHARACTER = "\ufffd"
+_NO_TEXT = re.compile("[\udc80-\udcff\ufffd]")
 _PROGRESS = re.compile(rb"(?:remote: )?([A-Z][a-z ]+):\s+(\d{1,3})%")
 
 
@@ -123,6 +125,19 @@ def command(arguments: list[str], git_dir: Path | None, network: Network | None 
         settings += [*_NETWORK_SETTINGS, f"http.curloptResolve={network.url.host}:{network.url.port}:{pinned}"]
     options = [option for setting in settings for option in ("-c", setting)]
     return ["git", *([f"--git-dir={git_dir}"] if git_dir else []), *options, *arguments]
+
+
+def path_text(raw: bytes) -> str:
+    """A path as text: bytes that are not UTF-8, and U+FFFD itself, as U+FFFD and two digits each.
+
+    So two paths are never one text, and a text with U+FFFD in it is no path as it stands.
+    """
+    return _NO_TEXT.sub(lambda match: _written_out(match[0]), raw.decode("utf-8", "surrogateescape"))
+
+
+def _written_out(character: str) -> str:
+    raw = character.encode("utf-8", "surrogateescape")
+    return "".join(f"{NO_CHARACTER}{byte:02x}" for byte in raw)
 
 
 def records(

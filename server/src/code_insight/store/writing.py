@@ -29,6 +29,7 @@ from code_insight.store.vocabulary import packed, unpacked, words_of
 
 _NAMES_CACHED = 300_000
 _WORDS_CACHED = 300_000
+_TRY_AGAIN = -1  # facts_version of a text at which the parser failed
 _PARTS = 16  # of the vocabulary; more are made one
 
 
@@ -99,11 +100,13 @@ class Writer:
         """
         query = (
             "SELECT DISTINCT path, file.oid, blob, file.size_bytes, role, file.skip_reason FROM file"
-            " JOIN commit_ USING (commit_) WHERE facts_version = ?"
-            " AND (blob > 0 OR skip_reason IN ('binary', 'undecodable', 'minified', 'lfs_pointer'))"
+            " JOIN commit_ USING (commit_) LEFT JOIN blob USING (blob)"
+            " WHERE commit_.facts_version = ? AND blob.facts_version IS NOT ?"
+            " AND (blob > 0 OR file.skip_reason IN ('binary', 'undecodable', 'minified', 'lfs_pointer'))"
         )
         with storage_errors("read"):
-            return {(row[0], row[1]): _known_file(*row) for row in self._db.execute(query, (self._facts_version,))}
+            rows = self._db.execute(query, (self._facts_version, _TRY_AGAIN))
+            return {(row[0], row[1]): _known_file(*row) for row in rows}
 
     def add_blobs(self, blobs: Sequence[NewBlob]) -> list[int]:
         """The numbers of the blobs, whose facts are in the index now; nobody sees them before a commit names them."""
@@ -170,19 +173,28 @@ class Writer:
         self._names.update(self._db.execute(query, (json.dumps(missing, ensure_ascii=False),)))
 
     def add_commit(self, commit: Commit, ref: str, files: Iterable[NewFile], keep: int) -> None:
-        """The commit is visible, whole; all but the `keep` newest are gone with the blobs that only they had."""
+        """The commit is visible, whole, with these files, or as it was when there are none.
+
+        All but the `keep` newest are gone with the blobs that only they had.
+        """
         now = int(time.time())
         with storage_errors("written"), self._transaction():
             row = self._db.execute("SELECT commit_, facts_version FROM commit_ WHERE oid = ?", (commit.oid,)).fetchone()
             number, facts_version = map(int, row or (0, 0))
-            if facts_version != self._facts_version:
+            files = list(files)
+            if facts_version != self._facts_version or files:
                 number = self._insert_commit(number, commit, files, now)
             self._db.execute("INSERT OR REPLACE INTO ref VALUES (?, ?, ?)", (ref, number, now))
             self._forget_all_but(number, keep)
             self._merge_vocabulary()
 
     def _insert_commit(self, older: int, commit: Commit, files: Iterable[NewFile], now: int) -> int:
-        """The number of the commit, which replaces itself with facts of an older version where `older` is not 0."""
+        """The number of the commit, which replaces itself as it was before where `older` is not 0.
+
+        No two have been indexed at one time: what is kept of an answer is kept by number and time.
+        """
+        [(last,)] = self._db.execute("SELECT COALESCE(MAX(indexed_at), 0) FROM commit_")
+        now = max(now, last + 1)
         for table in ("commit_", "file", "central", "entry"):
             self._db.execute(f"DELETE FROM {table} WHERE commit_ = ?", (older,))  # noqa: S608
         cursor = self._db.execute(
@@ -203,11 +215,31 @@ class Writer:
         with storage_errors("written"), self._transaction():
             survey.keep(self._db, oid, found)
 
-    def has_commit(self, oid: str) -> bool:
-        """Whether this commit is in the index, whole, with the facts of this version."""
-        query = "SELECT 1 FROM commit_ WHERE oid = ? AND facts_version = ?"
+    def has_commit(self, oid: str, file_bytes: int = 0) -> bool:
+        """Whether this commit is in the index, whole, with the facts of this version; with all files that are allowed.
+
+        It has not if it was indexed when files had to be smaller, or if one of its texts is to be tried again.
+        """
+        query = (
+            "SELECT 1 FROM commit_ WHERE oid = ? AND facts_version = ? AND NOT EXISTS (SELECT 1 FROM file"
+            " LEFT JOIN blob USING (blob) WHERE file.commit_ = commit_.commit_ AND (blob.facts_version = ?"
+            " OR (file.skip_reason = 'too_large' AND file.size_bytes <= ?)))"
+        )
         with storage_errors("read"):
-            return self._db.execute(query, (oid, self._facts_version)).fetchone() is not None
+            row = self._db.execute(query, (oid, self._facts_version, _TRY_AGAIN, file_bytes)).fetchone()
+        return row is not None
+
+    def try_again(self, parse_seconds: float) -> None:
+        """Texts at which the parser failed are to be tried again, when a file may take longer now than ever before.
+
+        They answer as they do until a commit that has them is indexed again.
+        """
+        with storage_errors("written"), self._transaction():
+            [(most,)] = self._db.execute("SELECT COALESCE(MAX(value), '0') FROM meta WHERE key = 'parse_seconds'")
+            if parse_seconds > float(most):
+                failed = "UPDATE OR IGNORE blob SET facts_version = ? WHERE skip_reason IS NOT NULL"
+                self._db.execute(failed, (_TRY_AGAIN,))
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES ('parse_seconds', ?)", (str(parse_seconds),))
 
     def past_commit(self, oid: str) -> past.Known | None:
         """A commit of the past whose changes are in the index."""
