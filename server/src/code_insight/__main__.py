@@ -73,7 +73,7 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
 
 
-def _catalog(found: Settings, also_local: Sequence[Path] = ()) -> Catalog:
+def _catalog(found: Settings, also_local: Sequence[Path] = (), configured: Sequence[str] = ()) -> Catalog:
     from code_insight.ancestry import HistoryLimits
     from code_insight.catalog import Catalog, CatalogLimits
     from code_insight.clone_url import ClonePolicy
@@ -84,6 +84,8 @@ def _catalog(found: Settings, also_local: Sequence[Path] = ()) -> Catalog:
         local_folders=(*found.local_folders, *also_local),
         ca_file=found.ca_file,
         repositories=found.repositories_max,
+        store_bytes=found.store_bytes_max,
+        configured=(*found.repositories, *configured),
         jobs=found.jobs,
         job_seconds=found.job_seconds_max,
         git=GitLimits(
@@ -125,7 +127,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
         pydantic.BaseModel.model_config["defer_build"] = True
         from code_insight.web.app import build_app
 
-        catalog = state["catalog"] = _catalog(found, [Path(url) for url in wanted if _is_folder(url)])
+        catalog = state["catalog"] = _catalog(found, [Path(url) for url in wanted if _is_folder(url)], wanted)
         application = build_app(catalog, __version__, _own_hosts(found))
         threading.Thread(target=_index_at_start, args=(catalog, readiness), daemon=True).start()
         return application

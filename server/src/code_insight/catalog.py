@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from code_insight import access, ancestry, clone_url, git, store
+from code_insight import access, ancestry, clone_url, git, keeping, store
 from code_insight.clone_url import ClonePolicy, CloneUrl
 from code_insight.errors import (
     Busy,
@@ -51,6 +51,8 @@ class CatalogLimits:
     local_folders: tuple[Path, ...] = ()  # folders below which local repositories may be added
     ca_file: str = ""  # certificates for https; "" for those of the system
     repositories: int = 100  # that this server holds at most
+    store_bytes: int = 16 << 30  # that they may take on disk together
+    configured: tuple[str, ...] = ()  # URLs and folders of those that go last when it is more
     jobs: int = 2  # that index at the same time
     job_seconds: float = 900.0  # that one of them may take, waiting included
     git: git.GitLimits = git.GitLimits()
@@ -167,9 +169,11 @@ class Catalog:
         if not commits:
             raise NotFound(f"{held.name} is not indexed yet.", "Call add_repository with its URL.")
         if not revision:
+            keeping.note_use(self._home_of(held), commits[0].commit.oid)
             return commits[0]
         for indexed in commits:
             if revision in indexed.refs or (len(revision) >= 7 and indexed.commit.oid.startswith(revision)):
+                keeping.note_use(self._home_of(held), indexed.commit.oid)
                 return indexed
         known = ", ".join(" ".join((indexed.commit.oid[:12], *filter(None, indexed.refs))) for indexed in commits)
         raise NotFound(
@@ -208,7 +212,17 @@ class Catalog:
             if len(commits) == 1 or parsed > _FEW_BLOBS:
                 self._survey(home, indexed)
             history = self._extend(source, home, indexed, call)
+            keeping.note_use(home, indexed.commit.oid)
+            keeping.forget_uses(home, [commit.commit.oid for commit in commits])
+            self._make_room(home)
         return Added(indexed, known, parsed, time.monotonic() - began, history)
+
+    def _make_room(self, busy: Path) -> None:
+        """What is held takes no more than allowed on disk, if what is in use lets it."""
+        wanted = {url.rstrip("/").removesuffix(".git") for url in self.limits.configured}
+        configured = [self._home_of(held) for held in self._everything() if held.url in wanted]
+        for name in keeping.make_room(self.folder, self.limits.store_bytes, busy, configured):
+            _log.warning("%s was taken away: CODE_INSIGHT_STORE_BYTES_MAX is reached", unquote(name))
 
     def _survey(self, home: Path, indexed: IndexedCommit) -> None:
         """The commit has a survey of its own."""
@@ -252,6 +266,7 @@ class Catalog:
                     is_more = found.end is HistoryEnd.PENDING
                 if not is_more:
                     source.tidy(home, call, self.limits)
+                self._make_room(home)
             yield found.end
             if not is_more:
                 return
@@ -457,7 +472,7 @@ def _index(git_dir: Path, oid: str, ref: str, home: Path, call: git.Call, limits
         parse=parsing.ParseLimits(limits.workers, limits.parse_seconds),
     )
     source = indexing.Source(git_dir, limits.git, call)
-    done = indexing.index_commit(source, commit, ref, home / "index.db", index_limits)
+    done = indexing.index_commit(source, commit, ref, home / "index.db", index_limits, keeping.last_used(home))
     return done.was_known, done.blobs_parsed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,33 +49,38 @@ class Indexed:
     was_known: bool  # the commit was in the index already
 
 
-def index_commit(source: Source, commit: Commit, ref: str, index: Path, limits: IndexLimits) -> Indexed:
+def index_commit(
+    source: Source, commit: Commit, ref: str, index: Path, limits: IndexLimits, last_used: Mapping[str, float]
+) -> Indexed:
     """The commit is in the index file, whole, and named by `ref`; facts of blobs that were known are used again.
 
-    A damaged index is set aside and made anew. Raises RepositoryEmpty, RepositoryTooLarge, StorageFailed, Cancelled,
-    and what `git` raises; the index then still holds the commits that it held.
+    Of more commits than may be kept, those go that were used longest ago. A damaged index is set aside and made anew.
+    Raises RepositoryEmpty, RepositoryTooLarge, StorageFailed, Cancelled, and what `git` raises; the index then still
+    holds the commits that it held.
     """
     try:
-        return _index_commit(source, commit, ref, index, limits)
+        return _index_commit(source, commit, ref, index, limits, last_used)
     except StorageFailed as error:
         if not is_damaged(index, error):
             raise
         set_aside(index)
-        return _index_commit(source, commit, ref, index, limits)
+        return _index_commit(source, commit, ref, index, limits, last_used)
 
 
-def _index_commit(source: Source, commit: Commit, ref: str, index: Path, limits: IndexLimits) -> Indexed:
+def _index_commit(
+    source: Source, commit: Commit, ref: str, index: Path, limits: IndexLimits, last_used: Mapping[str, float]
+) -> Indexed:
     with Writer(index, parsing.VERSION) as writer:
         writer.try_again(limits.parse.wall_seconds)
         if writer.has_commit(commit.oid, limits.file_bytes):
-            writer.add_commit(commit, ref, (), limits.commits)
+            writer.add_commit(commit, ref, (), limits.commits, last_used)
             return Indexed(files=0, blobs_parsed=0, was_known=True)
         entries = git.tree(source.git_dir, commit.oid, source.limits, source.call)
         if not entries:
             raise RepositoryEmpty("The commit has no files.", "Push some files, then add the repository again.")
         job = _Job(writer, limits, source)
         files = job.files(entries)
-        writer.add_commit(commit, ref, files, limits.commits)
+        writer.add_commit(commit, ref, files, limits.commits, last_used)
         return Indexed(files=len(files), blobs_parsed=job.parsed, was_known=False)
 
 

@@ -36,6 +36,7 @@ class Settings:
     local_folders: tuple[Path, ...] = ()  # below which folders may be indexed; colon-separated
     allowed_hosts: tuple[str, ...] = ()  # names under which /mcp may be asked, beside localhost and the Fly app's own
     repositories_max: int = 100
+    store_bytes_max: int = 16 << 30  # that they take on disk; the least recently used go, configured ones last
     jobs: int = 2  # repositories that are indexed at the same time
     job_seconds_max: int = 900
     clone_seconds_max: int = 300
@@ -167,6 +168,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "local_folders": _folders,
     "allowed_hosts": _hosts,
     "repositories_max": _whole(1, 100_000),
+    "store_bytes_max": _whole(1 << 20, 1 << 50),
     "jobs": _whole(1, 64),
     "job_seconds_max": _whole(1, 86_400),
     "clone_seconds_max": _whole(1, 86_400),

@@ -8,7 +8,7 @@ import sqlite3
 import time
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ from code_insight.store.vocabulary import packed, unpacked, words_of
 
 _NAMES_CACHED = 300_000
 _WORDS_CACHED = 300_000
+_NO_USES: Mapping[str, float] = {}
 _TRY_AGAIN = -1  # facts_version of a text at which the parser failed
 _PARTS = 16  # of the vocabulary; more are made one
 
@@ -172,10 +173,12 @@ class Writer:
         query = "SELECT text, name FROM name WHERE text IN (SELECT value FROM json_each(?))"
         self._names.update(self._db.execute(query, (json.dumps(missing, ensure_ascii=False),)))
 
-    def add_commit(self, commit: Commit, ref: str, files: Iterable[NewFile], keep: int) -> None:
+    def add_commit(
+        self, commit: Commit, ref: str, files: Iterable[NewFile], keep: int, last_used: Mapping[str, float] = _NO_USES
+    ) -> None:
         """The commit is visible, whole, with these files, or as it was when there are none.
 
-        All but the `keep` newest are gone with the blobs that only they had.
+        All but the `keep` last used are gone with the blobs that only they had; an added one counts as used.
         """
         now = int(time.time())
         with storage_errors("written"), self._transaction():
@@ -185,7 +188,7 @@ class Writer:
             if facts_version != self._facts_version or files:
                 number = self._insert_commit(number, commit, files, now)
             self._db.execute("INSERT OR REPLACE INTO ref VALUES (?, ?, ?)", (ref, number, now))
-            self._forget_all_but(number, keep)
+            self._forget_all_but(number, keep, last_used)
             self._merge_vocabulary()
 
     def _insert_commit(self, older: int, commit: Commit, files: Iterable[NewFile], now: int) -> int:
@@ -261,12 +264,18 @@ class Writer:
         with storage_errors("written"), self._transaction():
             past.set_lineage(self._db, oid, found)
 
-    def _forget_all_but(self, added: int, keep: int) -> None:
-        """Kept are, in this order: the commit just added, that of the default branch, those of other refs, others."""
-        named = "SELECT commit_ FROM ref ORDER BY ref = '' DESC, checked_at DESC, ref"
-        newest = "SELECT commit_ FROM commit_ ORDER BY indexed_at DESC, commit_ DESC"
-        rows = [row[0] for query in (named, newest) for row in self._db.execute(query)]
-        kept = list(dict.fromkeys([added, *rows]))[: max(1, keep)]
+    def _forget_all_but(self, added: int, keep: int, last_used: Mapping[str, float]) -> None:
+        """Kept are, in this order: the commit just added, that of the default branch, those that were used last."""
+        rows = self._db.execute(
+            "SELECT commit_.commit_, oid, MAX(indexed_at, COALESCE(MAX(checked_at), 0)), COUNT(ref),"
+            " COALESCE(MAX(ref = ''), 0) FROM commit_ LEFT JOIN ref USING (commit_) GROUP BY commit_.commit_"
+        ).fetchall()
+
+        def key(row: tuple[int, str, int, int, int]) -> tuple[object, ...]:
+            commit, oid, seen_at, refs, is_default = row
+            return commit != added, not is_default, -int(max(seen_at, last_used.get(oid, 0))), not refs, -commit
+
+        kept = [row[0] for row in sorted(rows, key=key)[: max(1, keep)]]
         marks = ",".join(map(str, kept))
         for table in ("commit_", "file", "central", "entry", "lineage", "ref"):
             self._db.execute(f"DELETE FROM {table} WHERE commit_ NOT IN ({marks})")  # noqa: S608
