@@ -77,6 +77,14 @@ def test_a_method_that_overrides_it_depends_on_it(shop: IndexedCommit) -> None:
     assert (override.symbol and override.symbol.qualified_name, override.distance) == ("Basket.total", 1)
 
 
+def test_who_mentions_a_type_that_only_has_something_of_a_type_is_no_user(tmp_path: Path) -> None:
+    text = (
+        "class Price: ...\n\n\nclass Cart:\n    price: Price\n\n\nclass Sale(Price): ...\n\n\n"
+        "def show(cart: Cart): ...\n\n\ndef sell(sale: Sale): ...\n"
+    )
+    assert _named(impact(index(tmp_path, {"a.py": text}), "Price").users) == [(1, "Cart"), (1, "Sale"), (2, "sell")]
+
+
 def test_a_type_changes_with_its_methods(shop: IndexedCommit) -> None:
     found = impact(shop, "Cart")
     assert _names(found.seeds) == ["Cart", "Cart.total", "Cart.show"]

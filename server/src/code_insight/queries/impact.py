@@ -30,14 +30,14 @@ from code_insight.queries.graph import (
 )
 from code_insight.queries.imports import imports
 from code_insight.queries.resolving import Resolver, resolving
-from code_insight.queries.symbols import find_symbols, overridden_by, overriding
+from code_insight.queries.symbols import TYPES, find_symbols, overridden_by, overriding
 from code_insight.queries.together import Together, followed, together
 from code_insight.queries.tracing import trace
 from code_insight.store import IndexedCommit, Past, Reader, short
 
 DEEPEST = 5  # steps from what changes to a user
 _MOST_USERS = 2_000
-_MOST_FOLLOWED = 250  # symbols whose users are looked for
+_MOST_FOLLOWED = 300  # symbols whose users are looked for
 _MOST_USES = 5_000  # lines that are looked into
 _LEAST_USES = 50  # of each symbol, while there are any left
 _MOST_OVERRIDING = 40  # methods of which it is looked up what overrides them, and what they override
@@ -186,9 +186,11 @@ def _likely(symbol: Symbol, uses: Iterable[Occurrence]) -> frozenset[Occurrence]
     return frozenset(use for use in uses if use.path in home)
 
 
-def _has_users(user: User) -> bool:
-    """Whether somebody may use it: not a test itself, which nobody calls."""
-    return user.role is not FileRole.TEST or not (user.symbol and user.symbol.name.lower().startswith("test"))
+def _passes_on(user: User) -> bool:
+    """Whether who uses it depends on what it uses: not of a test, nor of a type that only has something of a type."""
+    if user.symbol is None or (user.role is FileRole.TEST and user.symbol.name.lower().startswith("test")):
+        return False
+    return user.symbol.kind not in TYPES or user.kind is ReferenceKind.INHERIT
 
 
 _Key = tuple[str, str]  # path, qualified name of a symbol; "" for the top of the file
@@ -202,7 +204,7 @@ class _Walk:
         self._reader, self._resolver, self._inside = reader, resolver, inside
         self._symbols: dict[str, list[Symbol]] = {}
         self._seeds: set[_Key] = set()
-        self._followed = self._looked_into = 0
+        self._followed = self._looked_into = self._may_follow = 0
         self.found: dict[_Key, User] = {}
         self.by_name = 0
         self.not_followed = 0
@@ -217,10 +219,11 @@ class _Walk:
         new = [user for seed in first for user in self._overriding(seed)]
         for distance in range(1, DEEPEST + 1):
             level = (self._looked_into + _MOST_USES) // 2  # half of what is left is for those further away
+            self._may_follow = (self._followed + 3 * _MOST_FOLLOWED) // 4
             for place, (symbol, certainty) in enumerate(waiting):
                 share = (level - self._looked_into) // (len(waiting) - place)
                 new += self._users(symbol, certainty, distance, share)
-            waiting = [(user.symbol, user.certainty) for user in self._kept(new) if user.symbol and _has_users(user)]
+            waiting = [(user.symbol, user.certainty) for user in self._kept(new) if user.symbol and _passes_on(user)]
             new = []
         self.not_followed += len(waiting)
 
@@ -249,7 +252,7 @@ class _Walk:
 
     def _users(self, symbol: Symbol, certainty: Certainty, distance: int, share: int) -> Iterator[User]:
         """Who uses a symbol, as sure as the way to it and the use are; a use by name alone is only counted."""
-        if self._followed >= _MOST_FOLLOWED or self._looked_into >= _MOST_USES:
+        if self._followed >= self._may_follow or self._looked_into >= _MOST_USES:
             self.not_followed += 1
             return
         resolver = self._resolver if is_resolved(symbol) else None

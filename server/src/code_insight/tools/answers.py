@@ -129,6 +129,11 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
+def counted(number: int, what: str) -> str:
+    """How many there are: "1 file", "2,000 files"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def head(indexed: IndexedCommit) -> str:
     """What an answer speaks of, and that a repository's text is data."""
     commit = indexed.commit

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from code_insight.catalog import Catalog
 from code_insight.model import HistoryEnd, ReferenceKind
-from code_insight.queries import context, history, impact
+from code_insight.queries import context, history, impact, place_order
 from code_insight.queries.graph import Certainty
 from code_insight.queries.together import Together
-from code_insight.tools.answers import Answer, Section, about, answer, day, head, shorten
+from code_insight.tools.answers import Answer, Section, about, answer, counted, day, head, shorten
 from code_insight.tools.arguments import Budget, Path, Repository
 from code_insight.tools.packing import packed
 
@@ -89,7 +89,7 @@ class Context:
                 4,
             ),
             Section(
-                f"Tests that reach it: {_count(len(tests), 'file')}; steps away",
+                f"Tests that reach it: {counted(len(tests), 'file')}; steps away",
                 tests,
                 lambda _: "Raise budget_tokens.",
                 4,
@@ -119,17 +119,13 @@ def _summary(found: history.History) -> Iterator[str]:
         added = sum(touch.added or 0 for touch in found.touches)
         removed = sum(touch.removed or 0 for touch in found.touches)
         span = " to ".join(sorted({min(days), max(days)}))
-        commits = f"{_count(len(days), 'commit')} by {_count(len(found.authors), 'author')}"
+        commits = f"{counted(len(days), 'commit')} by {counted(len(found.authors), 'author')}"
         yield f"{what}: {commits}, {span}, +{added:,} −{removed:,} lines."
     if found.earlier_paths:
         yield f"Before: {', '.join(found.earlier_paths[:5])}."
     if found.lost_at:
         yield f"Not followed beyond {found.lost_at.oid[:12]}, of which the lines are not known."
     yield _seen(found)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 _ENDS = {
@@ -164,8 +160,8 @@ def _touch(touch: history.Touch, path: str) -> str:
 
 def _authors(found: history.History) -> list[str]:
     return [
-        f"  {author.share:.0%} {shorten(author.name, 40)} · {_count(author.commits, 'commit')}, last {day(author.last)}"
-        for author in found.authors
+        f"  {one.share:.0%} {shorten(one.name, 40)} · {counted(one.commits, 'commit')}, last {day(one.last)}"
+        for one in found.authors
     ]
 
 
@@ -174,31 +170,31 @@ def _together(one: Together, found: history.History) -> str:
 
 
 def _years(found: history.History) -> list[str]:
-    return [f"  {y.year}: {_count(y.commits, 'commit')}, +{y.added:,} −{y.removed:,}" for y in found.years]
+    return [f"  {y.year}: {counted(y.commits, 'commit')}, +{y.added:,} −{y.removed:,}" for y in found.years]
 
 
 def _what_changes(found: impact.Impact, symbol: str, path: str) -> str:
     if found.changed:
         newest, *_, oldest = (*found.changed.commits, found.changed.commits[-1])
-        gone = f", {_count(len(found.changed.gone), 'file')} gone" if found.changed.gone else ""
+        gone = f", {counted(len(found.changed.gone), 'file')} gone" if found.changed.gone else ""
         names = f"{oldest.oid[:10]} to {newest.oid[:10]}" if len(found.changed.commits) > 1 else newest.oid[:10]
-        commits = f"{_count(len(found.changed.commits), 'commit')} ({names}: {shorten(newest.subject, 80)})"
-        symbols = _count(len(found.changed.symbols), "symbol")
-        return f"{commits} changed {symbols} in {_count(len(found.paths), 'file')}{gone}."
+        commits = f"{counted(len(found.changed.commits), 'commit')} ({names}: {shorten(newest.subject, 80)})"
+        symbols = counted(len(found.changed.symbols), "symbol")
+        return f"{commits} changed {symbols} in {counted(len(found.paths), 'file')}{gone}."
     if symbol:
         seed = found.seeds[0]
-        members = f" with {_count(len(found.seeds) - 1, 'method')}" if len(found.seeds) > 1 else ""
+        members = f" with {counted(len(found.seeds) - 1, 'method')}" if len(found.seeds) > 1 else ""
         return f"{seed.kind} {seed.qualified_name} {seed.path}:{seed.start_line}-{seed.end_line}{members}"
-    files = "" if len(found.paths) == 1 else f"{_count(len(found.paths), 'file')}, "
-    return f"{path}: {files}{_count(len(found.seeds), 'symbol')}"
+    files = "" if len(found.paths) == 1 else f"{counted(len(found.paths), 'file')}, "
+    return f"{path}: {files}{counted(len(found.seeds), 'symbol')}"
 
 
 def _changed(found: impact.Impact) -> list[str]:
     if not found.changed:
         return []
-    by_path: dict[str, list[str]] = {}
-    for symbol in found.changed.symbols:
-        by_path.setdefault(symbol.path, []).append(symbol.qualified_name)
+    by_path: dict[str, dict[str, None]] = {}
+    for symbol in sorted(found.changed.symbols, key=lambda symbol: place_order(symbol.role, symbol.path)):
+        by_path.setdefault(symbol.path, {})[symbol.qualified_name] = None
     rows = [f"  {path}: {shorten(', '.join(names), 300)}" for path, names in by_path.items()]
     rest = [path for path in found.paths if path not in by_path]
     return [*rows, *([f"  beside: {shorten(', '.join(rest), 300)}"] if rest else [])]
@@ -238,13 +234,14 @@ def _not_seen(found: impact.Impact) -> str:
     unseen = found.unseen
     parts = ["calls that only run time decides"]
     if unseen.by_name:
-        parts.append(f"{_count(unseen.by_name, 'line')} that match by name alone (ask references)")
+        parts.append(f"{counted(unseen.by_name, 'line')} that match by name alone (ask references)")
     if unseen.not_followed:
-        parts.append(f"who uses {_count(unseen.not_followed, 'symbol')} further on")
+        parts.append(f"who uses {counted(unseen.not_followed, 'symbol')} further on")
     if found.changed and found.changed.unread:
-        parts.append(f"symbols of {_count(found.changed.unread, 'changed file')}")
+        parts.append(f"symbols of {counted(found.changed.unread, 'changed file')}")
     if unseen.without_symbols:
-        parts.append(f"{_count(unseen.without_symbols, 'file')} too large or not parsed")
+        parts.append(f"{counted(unseen.without_symbols, 'file')} too large or not parsed")
     if unseen.history is not HistoryEnd.ROOT:
         parts.append(f"older history ({_ENDS[unseen.history]})")
-    return f"Not seen: {'; '.join(parts)}."
+    none = "" if found.tests else "No test is seen to reach it. "
+    return f"{none}Not seen: {'; '.join(parts)}."

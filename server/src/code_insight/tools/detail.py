@@ -19,7 +19,7 @@ from code_insight.queries.files import normal_path
 from code_insight.queries.readme import sentence
 from code_insight.queries.relevance import Passage
 from code_insight.store import IndexedCommit
-from code_insight.tools.answers import Answer, Section, about, answer, cursor, cut, head, offset_of, shorten
+from code_insight.tools.answers import Answer, Section, about, answer, counted, cursor, cut, head, offset_of, shorten
 from code_insight.tools.arguments import Budget, Cursor, Path, Repository, SymbolName
 
 _TOKENS_OF_A_ROW = 10  # of a list, about at least: no more are looked up than fit
@@ -434,8 +434,9 @@ def _users_head(indexed: IndexedCommit, found: graph.Users) -> str:
     counts = sorted(found.by_role.items(), key=lambda item: role_order(item[0]))
     roles = ", ".join(f"{count:,} in {_ROLE_WORDS.get(role, role)}" for role, count in counts)
     is_sure = set(found.by_certainty) == {graph.Certainty.EXACT}
-    how = ("use it" if is_sure else "may use it") if found.is_resolved else "use the name"
-    uses = f"{found.total:,} lines in {found.files:,} files {how}{f' ({roles})' if roles else ''}."
+    use = "uses" if found.total == 1 else "use"
+    how = (f"{use} it" if is_sure else "may use it") if found.is_resolved else f"{use} the name"
+    uses = f"{counted(found.total, 'line')} in {counted(found.files, 'file')} {how}{f' ({roles})' if roles else ''}."
     uses += f" {_certainties(found)}" if found.is_resolved else f" {_homonyms(found)}"
     if found.others:
         uses += f" Left out, of other languages: {', '.join(f'{n:,} {name}' for name, n in found.others.items())}."
