@@ -3,8 +3,8 @@
     python benchmarks/accuracy/callers.py FOLDER INDEX.scip [BELOW]
     python benchmarks/accuracy/callers.py FOLDER MEANINGS.tsv
 
-INDEX.scip is made by scip-python or scip-typescript in FOLDER, or in the folder BELOW of it; MEANINGS.tsv, of a module
-of Go, by `go run . FOLDER > MEANINGS.tsv` in gomeanings/ beside this file.
+INDEX.scip is made by scip-python or scip-typescript in FOLDER, or in the folder BELOW of it; MEANINGS.tsv by a program
+beside this file that says on its first lines how it is run: gomeanings/ for a module of Go, javameanings/ for Java.
 
 Truth is made of the call sites that our parser sees and whose meaning the type checker knows: edges (calling symbol →
 called symbol) with both ends in the repository, functions and methods only. A predicted edge counts as false only where

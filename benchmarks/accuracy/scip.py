@@ -1,7 +1,8 @@
 """Reads a SCIP index: what a type checker says each name in a repository means.
 
 SCIP is Sourcegraph's format (https://github.com/sourcegraph/scip/blob/main/scip.proto); only the fields used here are
-declared. Made by `scip-python index` (pyright) and `scip-typescript index` (tsc). `read_table` reads the same of Go.
+declared. Made by `scip-python index` (pyright) and `scip-typescript index` (tsc). `read_table` reads what gomeanings
+and javameanings print.
 """
 
 from __future__ import annotations

@@ -59,3 +59,40 @@
 (marker_annotation) @attribute
 (line_comment) @comment
 (block_comment) @comment
+
+;;; bindings
+
+(method_invocation object: (_) @of name: (identifier) @member)
+(field_access object: (_) @of field: (identifier) @member)
+(method_reference . (_) @of (identifier) @member .)
+(scoped_type_identifier . (_) @of (type_identifier) @member .)
+(object_creation_expression . (_) @of "new" type: (type_identifier) @member)
+
+(local_variable_declaration type: (_) @type declarator: (variable_declarator name: (identifier) @target))
+(local_variable_declaration type: (_) @inferred
+  declarator: (variable_declarator name: (identifier) @target value: (_) @value) (#eq? @inferred "var"))
+(enhanced_for_statement type: (_) @type name: (identifier) @target)
+(enhanced_for_statement type: (_) @inferred name: (identifier) @target value: (_) @items (#eq? @inferred "var"))
+(resource type: (_) @type name: (identifier) @target)
+(resource type: (_) @inferred name: (identifier) @target value: (_) @value (#eq? @inferred "var"))
+(formal_parameter type: (_) @type name: (identifier) @target)
+(spread_parameter (variable_declarator name: (identifier) @target))
+(catch_formal_parameter (catch_type . (_) @type .) name: (identifier) @target)
+(catch_formal_parameter name: (identifier) @target)
+(instanceof_expression right: (_) @type name: (identifier) @target)
+(type_pattern (_) @type (identifier) @target .)
+(lambda_expression parameters: (identifier) @target)
+(inferred_parameters (identifier) @target)
+(field_declaration type: (_) @type declarator: (variable_declarator name: (identifier) @target))
+(constant_declaration type: (_) @type declarator: (variable_declarator name: (identifier) @target))
+(method_declaration type: (_) @returns)
+(annotation_type_element_declaration type: (_) @returns)
+
+(block) @block
+(for_statement) @block
+(enhanced_for_statement) @block
+(try_with_resources_statement) @block
+(catch_clause) @block
+(lambda_expression) @block
+(switch_block_statement_group) @block
+(switch_rule) @block

@@ -97,6 +97,7 @@ _TYPED = {  # node type → the field that says what type the value is of
     "type_cast_expression": "type",
     "as_expression": "",
 }
+_INFERRED = frozenset({"var", "auto"})  # what stands for a type that the value has
 _MADE = frozenset({"new", "make"})  # Go's functions that take a type
 _PASSING = {  # call → what it gives, of its first argument
     "copy.copy": "{}",
@@ -111,6 +112,8 @@ _PASSING = {  # call → what it gives, of its first argument
 _DOTTED = re.compile(r"[\w.]+")
 _LITERALS = {
     "string": "str()",
+    "string_literal": "String()",
+    "class_literal": "Class()",
     "concatenated_string": "str()",
     "template_string": "String()",
     "list": "list()",
@@ -221,7 +224,8 @@ def _target(captures: _Captures, source: Source) -> BindingDraft:
         return BindingDraft(target.start_byte, name, text, is_type=True)
     offset = captures["case"][0].start_byte if "case" in captures else target.start_byte
     if "type" in captures and "key" not in captures and "part" not in captures:
-        return BindingDraft(offset, name, annotation(captures["type"][0], source), is_type=True)
+        written = annotation(captures["type"][0], source)
+        return BindingDraft(offset, name, "" if written in _INFERRED else written, is_type=written not in _INFERRED)
     return BindingDraft(offset, name, _value_of(captures, source), is_type=False, is_assignment="assigned" in captures)
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 #   4  receivers and bindings of JavaScript and TypeScript
 #   5  no comment at the end of a signature, whatever stands before it
 #   6  blocks, items, results, callbacks; bindings of Go
-VERSION = 6
+#   7  receivers and bindings of Java
+VERSION = 7
 _MOST_ERROR_LINES = 20
 
 

@@ -152,6 +152,12 @@ def files_of(place: str) -> tuple[str, ...]:
     return tuple(f"{place}{suffix}" for suffix in suffixes)
 
 
+def java_package(path: str) -> str:
+    """What files of one package of Java have in common, wherever their roots are."""
+    folder = path.rpartition("/")[0]
+    return folder.rpartition("/java/")[2]
+
+
 def _scope_at(symbols: list[Symbol], starts: list[int], line: int) -> int:
     """The innermost function or class that a line stands in, -1 for none."""
     at = bisect_right(starts, line) - 1

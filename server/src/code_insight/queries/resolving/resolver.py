@@ -15,7 +15,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from code_insight.model import BindingFact, Occurrence, SourceFile, Symbol, SymbolKind, family_of
+from code_insight.model import (
+    BindingFact,
+    ImportFact,
+    Occurrence,
+    ReferenceKind,
+    SourceFile,
+    Symbol,
+    SymbolKind,
+    family_of,
+)
 from code_insight.queries.imports import ImportResolver, Target
 from code_insight.queries.resolving.builds import is_built
 from code_insight.queries.resolving.files import (
@@ -27,6 +36,7 @@ from code_insight.queries.resolving.files import (
     FileNames,
     Place,
     files_of,
+    java_package,
     place_of,
     read_file,
 )
@@ -55,8 +65,10 @@ from code_insight.queries.resolving.types import (
     Signature,
     Type,
     ValueOf,
+    argument_count,
     read_signature,
     read_type,
+    takes,
 )
 from code_insight.store import Reader, last_name
 
@@ -65,16 +77,20 @@ _MOST_EXPRESSIONS = 1_000  # that are looked into for one meaning
 _MOST_BASES = 100  # of one class, those of its bases included
 _HEAD_CHARACTERS = 4_000  # of a file of Go, where its build constraint stands
 _FILES_KEPT, _COMMITS_KEPT = 500, 2
+_CALL_LINES = 20  # over which the arguments of a call may go
 _MOST_NAMED = 2_000  # definitions of one name that are looked at
 _STEP = re.compile(r"\.?([\w$@][\w$]*|#[\w$]+(?=[.(\[#~@]|$)(?<!#\d))(\(\))?|(\(\))|(\[\])|#(\d+)|~(\d+)|(@)")
 _BUILTINS = frozenset(dir(builtins))
 _CONTAINERS = frozenset({"list", "dict", "set", "tuple", "frozenset", "sorted", "reversed", "iter", "zip", "enumerate"})
 _PASSING = frozenset({"next", "max", "min", "getattr", "vars", "copy", "deepcopy", "cast", "partial"})  # what they get
 _LANGUAGES = frozenset(
-    {"python", "javascript", "typescript", "tsx", "go"}
+    {"python", "javascript", "typescript", "tsx", "go", "java"}
 )  # that have a third part in their query file
 _OPEN = frozenset({"go", "rust", "csharp", "ruby", "cpp"})  # whose members may stand outside of the type's own text
 _IMPLICIT_SELF = frozenset({"java", "csharp", "cpp", "ruby"})  # where a name may be a member of the type
+_GENERIC_BASES = frozenset({"javascript", "java"})  # whose signatures say of which types the bases are
+_OVERLOADED = frozenset({"java"})  # where a base's method of the same name stays beside a class's own
+_FIELDS_APART = frozenset({"java"})  # where a field and a method may have one name
 _OUTSIDE = Outside()
 Env = dict[str, Meaning | None]  # a type's parameters
 _NO_ENV: Env = {}
@@ -140,22 +156,52 @@ class Resolver:
         receiver = file.receivers.get((use.line, use.column), "")
         if receiver == "?":
             return None
+        is_field = file.family in _FIELDS_APART and use.kind is ReferenceKind.NAME
         if not receiver:
-            return self._name(place, use.name, 0)
+            return self._overloaded(self._name(place, use.name, 0, value=is_field), use)
         owner = self._expression(place, receiver, 0)
-        return self._attribute(owner, use.name, 0, value=False) if owner else None
+        found = self._attribute(owner, use.name, 0, value=is_field) if owner else None
+        return self._overloaded(found, use)
+
+    def _overloaded(self, found: Meaning | None, use: Occurrence) -> Meaning | None:
+        """The method that a call means, where a class and its bases have several of one name: by how many it takes."""
+        if not isinstance(found, Defined) or use.kind is not ReferenceKind.CALL or found.owner is None:
+            return found
+        if found.symbol.language not in _OVERLOADED or found.symbol.kind not in FUNCTIONS:
+            return found
+        groups = [self._methods(one, use.name) for one in self._lineage(found.owner) if one]
+        groups = [group for group in groups if group]
+        if len(groups) < 2:
+            return found
+        given = argument_count(self._line_and_rest(use), use.name)
+        fitting = [one for group in groups for one in group if given is None or takes(one.signature, one.name, given)]
+        return Defined(fitting[0], found.owner) if fitting else found
+
+    def _methods(self, owner: Instance, name: str) -> list[Symbol]:
+        own = self._file(owner.symbol.path).members.get((owner.symbol.position, name), [])
+        return [one for one in own if one.kind in FUNCTIONS]
+
+    def _line_and_rest(self, use: Occurrence) -> str:
+        """The text from a use on, a few lines of it."""
+        lines = self.reader.text(use.blob).split("\n", use.line + _CALL_LINES)[use.line - 1 : use.line + _CALL_LINES]
+        return "\n".join([lines[0][use.column :], *lines[1:]]) if lines else ""
 
     # Names
 
-    def _name(self, place: Place, name: str, depth: int) -> Meaning | None:
+    def _name(self, place: Place, name: str, depth: int, *, value: bool = True) -> Meaning | None:
         """What a plain name means at a place: from the innermost function outwards, then at the top of the file."""
         if depth > _DEPTH:
             return None
         file = place.file
         at = innermost = file.function_around(place.scope)
+        is_open = False  # a base that nobody here knows may have the name
         while at >= 0:
             symbol = file.symbols[at]
-            if symbol.kind in FUNCTIONS and file.binds(at, name):
+            is_called = not value and file.family in _FIELDS_APART
+            inner = [] if symbol.kind in CLASSES else file.members.get((at, name), [])
+            if is_called and (methods := [one for one in inner if one.kind in FUNCTIONS]):
+                return Defined(methods[-1])  # of a class without a name
+            if symbol.kind in FUNCTIONS and not is_called and file.binds(at, name):
                 found, is_known = self._local(place, at, name, depth + 1)
                 if is_known:
                     return found
@@ -163,8 +209,15 @@ class Resolver:
                 found = None if _is_value_named(place, name) else self._in_body(file, at, name, depth)
                 if found:
                     return found
+            if symbol.kind in CLASSES and file.family in _IMPLICIT_SELF:
+                found = self._member(Instance(symbol), name, depth + 1, value=value, inherited_only=False)
+                is_from_base = isinstance(found, Outside) and found.is_container
+                if found and not is_from_base:
+                    return None if is_open else found
+                is_open |= is_from_base and not _has_only_interfaces(symbol)
             at = file.around(at)
-        return self._global(file, name, depth + 1)
+        found = self._global(file, name, depth + 1)
+        return Outside(is_container=True) if is_open and not found else found
 
     def _in_body(self, file: FileNames, at: int, name: str, depth: int) -> Meaning | None:
         """What a name means in the body of a class of Python, outside of its methods."""
@@ -213,12 +266,39 @@ class Resolver:
         """What a name means that a file does not define: of its package, from `import *`, or built in."""
         if file.family == "go":
             return self._in_package(file.folder, name, depth) or self._dotted(file, name, depth) or _go_builtin(name)
+        if file.family == "java":
+            return self._java_elsewhere(file, name, depth)
         for path in (path for star in file.stars for path in star.paths):
             found = self._global(self._file(path), name, depth)
             if found and not isinstance(found, Outside):
                 return found
         is_closed = all(star.paths for star in file.stars)
         return _OUTSIDE if is_closed and file.language == "python" and name in _BUILTINS else None
+
+    def _java_elsewhere(self, file: FileNames, name: str, depth: int) -> Meaning | None:
+        """What a name means that a file of Java neither defines nor imports by itself: of its package, from `*`."""
+        package = java_package(file.path)
+        types = [symbol for symbol in self._named(name) if symbol.language == "java" and symbol.kind in TYPES]
+        for symbol in types:
+            if not symbol.container and java_package(symbol.path) == package:
+                return Defined(symbol)
+        starred = {path for star in file.stars for path in star.paths}
+        for symbol in types:
+            if not symbol.container and symbol.path in starred:
+                return Defined(symbol)
+        for star in file.stars:
+            if len(star.paths) == 1 and (found := self._of_java_file(star.paths[0], name, depth)):
+                return found
+        return _OUTSIDE if name[:1].isupper() or any(star.package for star in file.stars) else None
+
+    def _of_java_file(self, path: str, name: str, depth: int) -> Meaning | None:
+        """What an import of a name means that goes into a file: its type, or a member of that."""
+        whole = path.rpartition("/")[2].removesuffix(".java")
+        own = self._file(path).members.get((-1, whole), [])
+        if not own or name == whole:
+            return Defined(own[0]) if own else None
+        found = self._member(Instance(own[0]), name, depth + 1, value=False, inherited_only=False)
+        return found if isinstance(found, Defined) else None
 
     def _dotted(self, file: FileNames, name: str, depth: int) -> Meaning | None:
         """What a name means that comes from `import . "package"`."""
@@ -294,6 +374,8 @@ class Resolver:
         for path in target.paths:
             if path.endswith(".go"):
                 return Package(path.rpartition("/")[0])
+            if path.endswith(".java"):
+                return self._of_java_file(path, name, depth + 1)
             if not name or target.is_module:
                 return Module(place_of(path))
             if found := self._global(self._file(path), name, depth + 1):
@@ -361,13 +443,22 @@ class Resolver:
         is_parameter, constraint = self._type_parameter(place, name)
         if is_parameter:
             return self._of_type(constraint, place, env, depth + 1) if constraint else None
-        found = self._expression(place, name, depth + 1)
+        found = self._qualified(place, name, depth) or self._expression(place, name, depth + 1)
         if isinstance(found, Defined) and found.symbol.kind in TYPES:
             taken = tuple(self._of_type(one, place, env, depth + 1) for one in arguments)
             return self._unfolded(Instance(found.symbol, taken), depth + 1)
         if isinstance(found, Defined | Module | Package):
             return None
         return self._of_outside(last_name(name), [self._of_type(one, place, env, depth + 1) for one in arguments])
+
+    def _qualified(self, place: Place, name: str, depth: int) -> Meaning | None:
+        """What a name of Java means that begins with its package."""
+        match = re.fullmatch(r"([a-z_][\w.]*)\.([A-Z]\w*)((?:\.\w+)*)", name)
+        if match is None or place.file.family != "java":
+            return None
+        source = self._sources[place.file.path]
+        found = self._target(self._imports(source, ImportFact(match[1], match[2], "", 0)), match[2], depth + 1)
+        return self._steps(found, f"_{match[3]}", depth + 1) if found else None
 
     def _of_outside(self, name: str, arguments: list[Meaning | None]) -> Meaning | None:
         """A value of a type that is not of this repository."""
@@ -432,7 +523,8 @@ class Resolver:
             found = self._typed(place, written, depth + 1)
             return self._steps(found, f"_{steps}", depth)
         root = _root(text)
-        found = self._first(place, root, depth)
+        is_called = place.file.family in _FIELDS_APART and text.startswith("()", len(root))
+        found = self._first(place, root, depth, value=not is_called)
         if root == "super":
             text = text.replace("()", "", 1)
         return self._steps(found, text, depth)
@@ -443,7 +535,8 @@ class Resolver:
         for at, match in enumerate(_STEP.finditer(text)):
             name, is_called = match[1], match[2] or match[3]
             if at and name:
-                holder, found = found, self._attribute(found, name, depth + 1)
+                is_method = is_called and _family_of(found) in _FIELDS_APART
+                holder, found = found, self._attribute(found, name, depth + 1, value=not is_method)
             if match[4]:
                 found = self._item(found, depth + 1)
             elif match[5]:
@@ -461,7 +554,7 @@ class Resolver:
                 return None
         return found
 
-    def _first(self, place: Place, name: str, depth: int) -> Meaning | None:
+    def _first(self, place: Place, name: str, depth: int, *, value: bool) -> Meaning | None:
         if name in SELF or name == "super":
             if name == "this" and (typed := self._typed_this(place, depth)):
                 return typed
@@ -469,7 +562,7 @@ class Resolver:
             if owner is None:
                 return None
             return Super(owner) if name == "super" else Defined(owner) if name == "cls" else Instance(owner)
-        return self._name(place, name, depth + 1)
+        return self._name(place, name, depth + 1, value=value)
 
     def _typed_this(self, place: Place, depth: int) -> Meaning | None:
         """What a function of TypeScript says that `this` is: `function (this: Door) {}`."""
@@ -503,6 +596,8 @@ class Resolver:
 
     def _returned(self, function: Symbol, owner: Instance | None, holder: Meaning | None, depth: int) -> Meaning | None:
         file = self._file(function.path)
+        if file.family in _OVERLOADED and not self._gives_one_type(file, function):
+            return None
         place, env = Place(file, function.position), self._env(owner)
         if file.family == "go":
             signature = self._signature(function).function
@@ -517,6 +612,12 @@ class Resolver:
             return self._typed(place, bound[0].value, depth + 1, env)
         found = self._bound(place, bound, depth + 1)
         return found if isinstance(found, Instance | Outside | Items) else None
+
+    def _gives_one_type(self, file: FileNames, function: Symbol) -> bool:
+        """Whether all that a class calls so give the same."""
+        same = [one for one in file.members.get((function.parent, function.name), ()) if one.kind in FUNCTIONS]
+        given = {tuple(one.value for one in file.bindings.get((each.position, "return"), ())) for each in same}
+        return len(given) <= 1
 
     def _item(self, found: Meaning | None, depth: int) -> Meaning | None:
         unfolded = self._underlying(found, depth)
@@ -595,8 +696,10 @@ class Resolver:
         return found if isinstance(found, Outside) else None
 
     def _attribute_of_definition(self, symbol: Symbol, name: str, depth: int, *, value: bool) -> Meaning | None:
-        if symbol.kind in CLASSES and name == "__super__":
+        if symbol.kind in CLASSES and name in ("__super__", "super"):
             return Super(symbol)
+        if symbol.kind in CLASSES and name == "this" and symbol.language == "java":
+            return Instance(symbol)
         if symbol.kind in TYPES:
             return self._member(Instance(symbol), name, depth, value=value, inherited_only=False)
         inner = self._file(symbol.path).members.get((symbol.position, name), [])
@@ -626,6 +729,8 @@ class Resolver:
                 return found
         if has_unknown_base:
             return Outside(is_container=True)
+        if owner.symbol.language == "java":
+            return _java_inherited(owner, name)
         if owner.symbol.language == "go":
             underlying = self._underlying(owner, depth + 1)
             return _OUTSIDE if underlying == _OUTSIDE else None
@@ -635,6 +740,10 @@ class Resolver:
         symbol = owner.symbol
         file = self._file(symbol.path)
         own = file.members.get((symbol.position, name), []) or self._apart(symbol, name)
+        if name == symbol.name:
+            own = [one for one in own if one.kind is not SymbolKind.CONSTRUCTOR]  # its class is meant
+        if value and symbol.language in _FIELDS_APART and (found := self._field(owner, own, name, depth)):
+            return found
         defined = [one for one in own if one.kind in FUNCTIONS | TYPES]
         if defined:  # of a property the first definition says what it gives; a setter follows
             last = Defined(defined[-1], owner)
@@ -645,6 +754,15 @@ class Resolver:
         if own:
             return Defined(own[-1])
         return self._embedded(owner, name) if symbol.language == "go" else None
+
+    def _field(self, owner: Instance, own: list[Symbol], name: str, depth: int) -> Meaning | None:
+        """What a field gives of a class that may have a method of the same name."""
+        symbol = owner.symbol
+        bound = self._file(symbol.path).bindings.get((symbol.position, name), [])
+        if bound and depth < _DEPTH:
+            found = self._bound_member(owner, bound, depth + 1)
+            return found or (Defined(own[-1]) if own and own[-1].kind not in FUNCTIONS | TYPES else None)
+        return Instance(symbol) if symbol.kind is SymbolKind.ENUM and _is_constant(own) else None
 
     def _bound_member(self, owner: Instance, bound: list[BindingFact], depth: int) -> Meaning | None:
         file = self._file(owner.symbol.path)
@@ -712,7 +830,8 @@ class Resolver:
     def _read_bases(self, owner: Instance) -> list[Instance | None]:
         symbol = owner.symbol
         file = self._file(symbol.path)
-        if file.family == "javascript" and (bases := self._signature(symbol).bases):
+        bases = self._signature(symbol).bases if file.family in _GENERIC_BASES else ()
+        if bases and (file.family == "javascript" or len(bases) == len(symbol.bases)):
             place, env = Place(file, symbol.position), self._env(owner)
             found = [self._of_type(base, place._replace(scope=symbol.parent), env, 1) for base in bases]
             return [base if isinstance(base, Instance) else None for base in found]
@@ -755,16 +874,29 @@ _HOLDERS = frozenset(
         "IterableIterator",
         "Generator",
         "ArrayLike",
+        *("ArrayDeque", "ArrayList", "Collection", "Deque", "HashMap", "HashSet", "LinkedHashMap", "LinkedHashSet"),
+        *("LinkedList", "List", "Optional", "Queue", "SortedMap", "SortedSet", "Stack", "Stream", "TreeMap", "TreeSet"),
+        *("ConcurrentHashMap", "ConcurrentMap", "CopyOnWriteArrayList", "EnumMap", "Vector"),
     }
     | {"AsyncIterable", "AsyncIterator", "AsyncGenerator", "Map", "ReadonlyMap", "WeakMap", "Record", "WeakSet"}
 )
-_SAME_ITEMS = frozenset({"filter", "slice", "concat", "reverse", "sort", "values", "splice", "toSorted", "toReversed"})
-_ONE_ITEM = frozenset({"find", "findLast", "pop", "shift", "at", "get"})
+_SAME_ITEMS = frozenset(
+    {"filter", "slice", "concat", "reverse", "sort", "values", "splice", "toSorted", "toReversed"}
+    | {"iterator", "listIterator", "stream", "subList", "sorted", "distinct", "limit", "skip"}
+)
+_ONE_ITEM = frozenset(
+    {"find", "findLast", "pop", "shift", "at", "get", "getFirst", "getLast", "first", "last", "peek", "poll", "next"}
+    | {"remove", "removeFirst", "removeLast", "orElse", "orElseThrow", "getOrDefault", "element", "pollFirst"}
+)
 _OF_EACH = frozenset(
     {"forEach", "map", "filter", "find", "findIndex", "findLast", "some", "every", "flatMap", "findLastIndex"}
 )
 _WRAPPER = re.compile(r"(?:\w+\.)?(Optional|Annotated|ClassVar|Final|Promise|Readonly|Union)\[(.*)\]")
 _NOTHING = frozenset({"", "None", "null", "undefined"})
+_JAVA_OF_OBJECTS = frozenset(
+    {"clone", "equals", "finalize", "getClass", "hashCode", "notify", "notifyAll", "toString", "wait"}
+)
+_JAVA_OF_ENUMS = frozenset({"compareTo", "describeConstable", "getDeclaringClass", "name", "ordinal"})
 _GO_BUILTINS = frozenset(
     """
     append cap clear close complex copy delete imag len make max min new panic print println real recover any bool byte
@@ -772,6 +904,27 @@ _GO_BUILTINS = frozenset(
     uint32 uint64 uintptr
     """.split()  # noqa: SIM905 - the same
 )
+
+
+def _has_only_interfaces(symbol: Symbol) -> bool:
+    """Whether a class has interfaces at most as bases: what they ask for, it defines itself."""
+    return symbol.language == "java" and " extends " not in symbol.signature
+
+
+def _family_of(found: Meaning | None) -> str:
+    return family_of(found.symbol.language) if isinstance(found, Defined | Instance | Super) else ""
+
+
+def _is_constant(own: list[Symbol]) -> bool:
+    return any(symbol.kind is SymbolKind.CONSTANT for symbol in own)
+
+
+def _java_inherited(owner: Instance, name: str) -> Meaning | None:
+    """What every class of Java has, and every enumeration."""
+    if owner.symbol.kind is SymbolKind.ENUM and name in ("valueOf", "values"):
+        return Function((), owner if name == "valueOf" else Items(owner))
+    is_enum = owner.symbol.kind is SymbolKind.ENUM and name in _JAVA_OF_ENUMS
+    return _OUTSIDE if is_enum or name in _JAVA_OF_OBJECTS else None
 
 
 def _go_builtin(name: str) -> Meaning | None:

@@ -166,6 +166,8 @@ class _Reader:
                 return found
 
     def _primary(self) -> Type | None:
+        if self.take("?") and not self.take("extends", "super"):
+            return None
         self._skip_modifiers()
         following = self.peek()
         if read := self._BY_TOKEN.get(following):
@@ -420,7 +422,57 @@ def read_signature(text: str, name: str, kind: str, family: str) -> Signature:
         return _go_signature(text, name, kind)
     if family == "javascript":
         return _script_signature(text, name, kind)
+    if family == "java":
+        return _java_signature(text, name, kind)
     return Signature(_angle_parameters(text, name))
+
+
+def _java_signature(text: str, name: str, kind: str) -> Signature:
+    if kind in ("class", "interface", "enum"):
+        reader = _Reader(_after_name(text, name))
+        parameters = _script_type_parameters(reader)
+        if reader.peek() == "(":  # of a record
+            reader.skip_group()
+        return Signature(parameters, bases=_script_bases(reader))
+    reader = _Reader(text)
+    while reader.peek() and reader.peek() not in ("<", name, "("):
+        reader.at += 1
+    is_generic = reader.peek() == "<" and (reader.at == 0 or reader.peek(-1) in _JAVA_MODIFIERS)
+    return Signature(_script_type_parameters(reader) if is_generic else ())
+
+
+_JAVA_MODIFIERS = frozenset(
+    {"abstract", "default", "final", "native", "private", "protected", "public", "static", "strictfp", "synchronized"}
+)
+
+
+def argument_count(text: str, name: str) -> int | None:
+    """How many arguments the call takes that a text begins with; None when it does not end in it."""
+    tokens = _CALL_TOKEN.findall(text[len(name) :])
+    if not tokens or tokens[0] != "(":
+        return None
+    depth, commas, is_empty = 0, 0, True
+    for piece in tokens:
+        depth += (piece in "([{") - (piece in ")]}")
+        if depth == 0:
+            return 0 if is_empty else commas + 1
+        commas += piece == "," and depth == 1
+        is_empty &= piece == "(" and depth == 1
+    return None
+
+
+def takes(signature: str, name: str, given: int) -> bool:
+    """Whether a method can be called with so many arguments, by its signature."""
+    text = _after_name(signature, name)
+    wanted = argument_count(re.sub(r"<[^<>()]*(?:<[^<>()]*>[^<>()]*)*>", "", text), "")
+    if wanted is None:
+        return True
+    return given >= wanted - 1 if "..." in text else given == wanted
+
+
+_CALL_TOKEN = re.compile(
+    r"""//[^\n]*(?=\n)|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|->|[(){}\[\],]|[^\s(){}\[\],]""", re.DOTALL
+)
 
 
 def _after_name(text: str, name: str) -> str:
