@@ -934,3 +934,13 @@ def test_the_table_of_languages_loads_no_grammar() -> None:
 
     code = "import sys, code_insight.languages; print([m for m in sys.modules if m.startswith('tree_sitter')])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_lines_for_a_preprocessor_do_not_tear_a_type_of_csharp() -> None:
+    text = "class A : B\n#if NET\n    , C\n#endif\n{\n#region x\n    void F() {}\n#endregion\n}\n"
+    facts = parse(by_name()["csharp"], text.encode())
+    assert [(symbol.container, symbol.name, symbol.signature) for symbol in facts.symbols] == [
+        ("", "A", "class A : B , C"),
+        ("A", "F", "void F()"),
+    ]
+    assert facts.error_lines == ()

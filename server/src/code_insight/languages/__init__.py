@@ -81,6 +81,7 @@ class Language:
     constructors_are_named_after_type: bool = False
     capitals_are_constants: bool = False  # VARIABLES_LIKE_THIS are constants
     macros_disturb: bool = False  # a preprocessor would take away words that the grammar does not understand
+    directives_disturb: bool = False  # lines like `#if` may stand where the grammar has none
     headings: bool = False  # the symbols are headings: Markdown
 
     @property
@@ -144,7 +145,13 @@ LANGUAGES: tuple[Language, ...] = (
         macros_disturb=True,
         capitals_are_constants=True,
     ),
-    Language("csharp", (".cs", ".csx"), grammar=("tree_sitter_c_sharp", "language"), queries=("csharp",)),
+    Language(
+        "csharp",
+        (".cs", ".csx"),
+        grammar=("tree_sitter_c_sharp", "language"),
+        queries=("csharp",),
+        directives_disturb=True,
+    ),
     Language(
         "ruby",
         (".rb", ".rake", ".gemspec", ".ru", ".podspec"),

@@ -62,3 +62,36 @@
 (global_statement) @local.scope
 (attribute_list) @attribute
 (comment) @comment
+
+;;; bindings
+
+(member_access_expression expression: _ @of name: (identifier) @member)
+(member_access_expression expression: _ @of name: (generic_name (identifier) @member))
+(conditional_access_expression condition: _ @of (member_binding_expression name: (identifier) @member))
+(qualified_name qualifier: (_) @of name: (identifier) @member)
+(qualified_name qualifier: (_) @of name: (generic_name (identifier) @member))
+
+(variable_declaration type: (_) @type (variable_declarator name: (identifier) @target))
+(variable_declaration type: (implicit_type) (variable_declarator name: (identifier) @target (_) @value .))
+(foreach_statement type: (_) @type left: (identifier) @target)
+(foreach_statement type: (implicit_type) left: (identifier) @target right: (_) @items)
+(parameter type: (_) @type name: (identifier) @target)
+(parameter !type name: (identifier) @target)
+(parameter_list type: (_) @type name: (identifier) @target)
+(implicit_parameter) @target
+(property_declaration type: (_) @type name: (identifier) @target)
+(event_declaration type: (_) @type name: (identifier) @target)
+(catch_declaration type: (_) @type name: (identifier) @target)
+(declaration_pattern type: (_) @type name: (identifier) @target)
+(declaration_expression type: (_) @type name: (identifier) @target)
+(method_declaration returns: (_) @returns)
+(local_function_statement type: (_) @returns)
+
+(block) @block
+(for_statement) @block
+(foreach_statement) @block
+(using_statement) @block
+(catch_clause) @block
+(lambda_expression) @block
+(anonymous_method_expression) @block
+(switch_section) @block

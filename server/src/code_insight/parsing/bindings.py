@@ -32,7 +32,7 @@ _NAMES = frozenset(
         *("identifier", "type_identifier", "property_identifier", "field_identifier", "package_identifier", "name"),
         *("private_property_identifier", "shorthand_property_identifier_pattern", "namespace_identifier"),
         *("this", "self", "super", "base", "variable_name", "constant", "instance_variable", "relative_scope"),
-        *("dotted_name", "qualified_name", "crate", "primitive_type"),
+        *("dotted_name", "qualified_name", "crate", "primitive_type", "implicit_parameter"),
     }
 )
 _ATTRIBUTES = {  # node type → fields of the object and of the name
@@ -75,6 +75,7 @@ _ITEMS = {
 _WRAPPED = {  # node type → the field that matters, "" for its only child
     "await": "",
     "await_expression": "",
+    "postfix_unary_expression": "",
     "parenthesized_expression": "",
     "non_null_expression": "",
     "type": "",

@@ -13,7 +13,7 @@ from code_insight.model import NO_FACTS, Facts
 from code_insight.parsing.bindings import read_bindings
 from code_insight.parsing.headings import parse_headings
 from code_insight.parsing.outline import Outline, Surroundings, bindings, references
-from code_insight.parsing.source import Source, without_macros
+from code_insight.parsing.source import Source, without_directives, without_macros
 from code_insight.parsing.structure import read_structure
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _grammar(language: Language) -> _Grammar:
 def _parse_code(language: Language, text: bytes) -> Facts:
     grammar = _grammar(language)
     source = Source(text)
-    root = grammar.parser.parse(without_macros(text) if language.macros_disturb else text).root_node
+    root = grammar.parser.parse(_undisturbed(language, text)).root_node
     found = _matches(grammar, root)
     structure = read_structure(found.structure, source)
     bound = read_bindings(found.bindings, source)
@@ -108,6 +108,12 @@ def _matches(grammar: _Grammar, root: Node) -> _Matches:
             name = names[pattern]
             occurrences[name] += captures[name]
     return _Matches(structure, occurrences, bindings)
+
+
+def _undisturbed(language: Language, text: bytes) -> bytes:
+    """The text as the grammar is to see it; every offset stays."""
+    text = without_directives(text) if language.directives_disturb else text
+    return without_macros(text) if language.macros_disturb else text
 
 
 def _error_lines(occurrences: Mapping[str, Sequence[Node]], source: Source) -> tuple[int, ...]:

@@ -11,7 +11,15 @@ from code_insight.languages import Language
 from code_insight.model import BindingFact, ReferenceFact, ReferenceKind, SymbolFact
 from code_insight.model import SymbolKind as Kind
 from code_insight.parsing.bindings import BindingDraft, Bound
-from code_insight.parsing.source import DOC_CHARACTERS, MOST_SYMBOLS, SIGNATURE_CHARACTERS, Source, comment_text, dotted
+from code_insight.parsing.source import (
+    DOC_CHARACTERS,
+    MOST_SYMBOLS,
+    SIGNATURE_CHARACTERS,
+    Source,
+    comment_text,
+    dotted,
+    without_directives,
+)
 from code_insight.parsing.structure import FUNCTIONS, NAME_BYTES, TYPES, VALUES, Container, Draft, Structure
 
 if TYPE_CHECKING:
@@ -230,6 +238,8 @@ class Outline:
         start = self._source.start_with_keywords(self._around.after_attributes(draft.start, draft.name_start))
         end = self._around.before_comments(start, draft.body)
         text = self._source.slice(start, min(end, start + 4 * SIGNATURE_CHARACTERS))
+        if self._language.directives_disturb:
+            text = without_directives(text.encode()).decode()
         if kind in VALUES or kind is Kind.MACRO:
             text = text.partition("\n")[0].rstrip("\\\r ")
         text = _PADDING.sub(r"\1\2", " ".join(text.split()))

@@ -82,6 +82,17 @@ _DISTURBING_MACROS = (
 _OLD_PROTOTYPE = re.compile(rb"\b(OF|PARAMS|__P)\((\([^;{}()]{0,500}(?:\([^()]{0,200}\)[^;{}()]{0,500}){0,9}\))\)")
 
 
+_DIRECTIVE = re.compile(
+    rb"(?m)^[ \t]*#[ \t]*"
+    rb"(?:if|elif|else|endif|region|endregion|pragma|define|undef|nullable|warning|error|line)\b[^\n]*"
+)
+
+
+def without_directives(text: bytes) -> bytes:
+    """The text with spaces in place of lines for a preprocessor: both branches stay, and every offset."""
+    return _DIRECTIVE.sub(lambda match: b" " * len(match[0]), text) if b"#" in text else text
+
+
 def without_macros(text: bytes) -> bytes:
     """The text with spaces in place of such macros: every offset stays."""
     text = _OLD_PROTOTYPE.sub(lambda match: b" " * (len(match[1]) + 1) + match[2] + b" ", text)

@@ -108,6 +108,8 @@ def _bind_imports(file: FileNames, facts: list[ImportFact], source: SourceFile, 
         scope = _scope_at(file.symbols, starts, fact.line)
         if fact.name == "*":
             file.stars.append(target)
+        elif fact.alias and not fact.name and file.family == "csharp":
+            file.imported.setdefault((scope, fact.alias), []).append((target, fact.module.rpartition(".")[2]))
         elif fact.name or fact.alias:
             file.imported.setdefault((scope, fact.alias or fact.name), []).append((target, fact.name))
         else:
@@ -150,6 +152,13 @@ def files_of(place: str) -> tuple[str, ...]:
     """The paths that a module at a place may have."""
     suffixes = (".py", "/__init__.py", ".pyi", ".ts", ".tsx", ".js", ".jsx", "/index.ts", "/index.tsx", "/index.js")
     return tuple(f"{place}{suffix}" for suffix in suffixes)
+
+
+def namespaces_of(file: FileNames) -> list[str]:
+    """The namespaces in which a file looks for names: its own, then those around them, "" at last."""
+    own = [symbol.qualified_name for symbol in file.symbols if symbol.kind in NAMESPACES]
+    found = [whole.rsplit(".", count)[0] for whole in own for count in range(whole.count(".") + 1)]
+    return [*sorted(dict.fromkeys(found), key=lambda prefix: -prefix.count(".")), ""]
 
 
 def java_package(path: str) -> str:

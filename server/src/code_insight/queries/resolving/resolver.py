@@ -37,6 +37,7 @@ from code_insight.queries.resolving.files import (
     Place,
     files_of,
     java_package,
+    namespaces_of,
     place_of,
     read_file,
 )
@@ -84,12 +85,16 @@ _BUILTINS = frozenset(dir(builtins))
 _CONTAINERS = frozenset({"list", "dict", "set", "tuple", "frozenset", "sorted", "reversed", "iter", "zip", "enumerate"})
 _PASSING = frozenset({"next", "max", "min", "getattr", "vars", "copy", "deepcopy", "cast", "partial"})  # what they get
 _LANGUAGES = frozenset(
-    {"python", "javascript", "typescript", "tsx", "go", "java"}
+    {"python", "javascript", "typescript", "tsx", "go", "java", "csharp"}
 )  # that have a third part in their query file
 _OPEN = frozenset({"go", "rust", "csharp", "ruby", "cpp"})  # whose members may stand outside of the type's own text
 _IMPLICIT_SELF = frozenset({"java", "csharp", "cpp", "ruby"})  # where a name may be a member of the type
-_GENERIC_BASES = frozenset({"javascript", "java"})  # whose signatures say of which types the bases are
-_OVERLOADED = frozenset({"java"})  # where a base's method of the same name stays beside a class's own
+_GENERIC_BASES = frozenset({"javascript", "java", "csharp"})  # whose signatures say of which types the bases are
+_OVERLOADED = frozenset({"java", "csharp"})  # where a base's method of the same name stays beside a class's own
+_NAMESPACED = frozenset({"csharp"})  # where the full names of types say which namespace they are of
+_SPREAD = frozenset({"csharp"})  # where a type may be defined in parts, anywhere
+_BASES = {"csharp": "base", "php": "parent"}  # what a class calls its bases, "super" elsewhere
+_AT_TOP = TYPES | {SymbolKind.FUNCTION}  # what a namespace has
 _FIELDS_APART = frozenset({"java"})  # where a field and a method may have one name
 _OUTSIDE = Outside()
 Env = dict[str, Meaning | None]  # a type's parameters
@@ -161,7 +166,13 @@ class Resolver:
             return self._overloaded(self._name(place, use.name, 0, value=is_field), use)
         owner = self._expression(place, receiver, 0)
         found = self._attribute(owner, use.name, 0, value=is_field) if owner else None
+        if isinstance(found, Outside) and file.family == "csharp" and self._may_extend(use.name):
+            return None
         return self._overloaded(found, use)
+
+    def _may_extend(self, name: str) -> bool:
+        """Whether a method of C# here has the name that looks like one of other people's types."""
+        return any(one.language == "csharp" and "(this " in one.signature for one in self._named(name))
 
     def _overloaded(self, found: Meaning | None, use: Occurrence) -> Meaning | None:
         """The method that a call means, where a class and its bases have several of one name: by how many it takes."""
@@ -196,28 +207,40 @@ class Resolver:
         at = innermost = file.function_around(place.scope)
         is_open = False  # a base that nobody here knows may have the name
         while at >= 0:
-            symbol = file.symbols[at]
-            is_called = not value and file.family in _FIELDS_APART
-            inner = [] if symbol.kind in CLASSES else file.members.get((at, name), [])
-            if is_called and (methods := [one for one in inner if one.kind in FUNCTIONS]):
-                return Defined(methods[-1])  # of a class without a name
-            if symbol.kind in FUNCTIONS and not is_called and file.binds(at, name):
-                found, is_known = self._local(place, at, name, depth + 1)
-                if is_known:
-                    return found
-            if symbol.kind in CLASSES and file.language == "python" and at == innermost:
-                found = None if _is_value_named(place, name) else self._in_body(file, at, name, depth)
-                if found:
-                    return found
-            if symbol.kind in CLASSES and file.family in _IMPLICIT_SELF:
-                found = self._member(Instance(symbol), name, depth + 1, value=value, inherited_only=False)
-                is_from_base = isinstance(found, Outside) and found.is_container
-                if found and not is_from_base:
-                    return None if is_open else found
-                is_open |= is_from_base and not _has_only_interfaces(symbol)
+            found, is_known = self._in_scope(place, at, name, depth, value=value, is_innermost=at == innermost)
+            is_from_base = file.family in _IMPLICIT_SELF and isinstance(found, Outside) and found.is_container
+            if is_known and not is_from_base:
+                return None if is_open and file.symbols[at].kind in CLASSES else found
+            is_open |= is_from_base
             at = file.around(at)
         found = self._global(file, name, depth + 1)
         return Outside(is_container=True) if is_open and not found else found
+
+    def _in_scope(
+        self, place: Place, at: int, name: str, depth: int, *, value: bool, is_innermost: bool
+    ) -> tuple[Meaning | None, bool]:
+        """What a function, class or namespace around a place gives a name, and whether it gives it anything."""
+        file, symbol = place.file, place.file.symbols[at]
+        if symbol.kind in CLASSES:
+            found = None
+            if file.family in _IMPLICIT_SELF:
+                found = self._member(Instance(symbol), name, depth + 1, value=value, inherited_only=False)
+                is_from_base = isinstance(found, Outside) and found.is_container
+                found = None if is_from_base and _has_only_interfaces(symbol) else found
+            elif file.language == "python" and is_innermost and not _is_value_named(place, name):
+                found = self._in_body(file, at, name, depth)
+            return found, found is not None
+        is_called = not value and file.family in _FIELDS_APART
+        inner = file.members.get((at, name), [])
+        if symbol.kind in NAMESPACES:
+            inner = [one for one in inner if one.kind in _AT_TOP]
+            return (Defined(_best_declared(inner)), True) if inner else (None, False)
+        if is_called:  # of a class without a name
+            methods = [one for one in inner if one.kind in FUNCTIONS]
+            return (Defined(methods[-1]), True) if methods else (None, False)
+        if symbol.kind in FUNCTIONS and file.binds(at, name):
+            return self._local(place, at, name, depth + 1)
+        return None, False
 
     def _in_body(self, file: FileNames, at: int, name: str, depth: int) -> Meaning | None:
         """What a name means in the body of a class of Python, outside of its methods."""
@@ -268,6 +291,8 @@ class Resolver:
             return self._in_package(file.folder, name, depth) or self._dotted(file, name, depth) or _go_builtin(name)
         if file.family == "java":
             return self._java_elsewhere(file, name, depth)
+        if file.family in _NAMESPACED:
+            return self._in_namespaces(file, name, depth)
         for path in (path for star in file.stars for path in star.paths):
             found = self._global(self._file(path), name, depth)
             if found and not isinstance(found, Outside):
@@ -299,6 +324,46 @@ class Resolver:
             return Defined(own[0]) if own else None
         found = self._member(Instance(own[0]), name, depth + 1, value=False, inherited_only=False)
         return found if isinstance(found, Defined) else None
+
+    def _in_namespaces(self, file: FileNames, name: str, depth: int) -> Meaning | None:
+        """What a name means that a file does not define: of its namespaces, from inside outwards, or of one it uses."""
+        named = [s for s in self._named(name) if family_of(s.language) == file.family and s.kind in _AT_TOP]
+        for prefix in namespaces_of(file):
+            if here := [symbol for symbol in named if symbol.container == prefix]:
+                return Defined(_best_declared(here))
+        starred = {path for star in file.stars for path in star.paths}
+        found = [symbol for symbol in named if symbol.path in starred and self._is_at_top(symbol)]
+        if found:
+            return Defined(_best_declared(found)) if len({symbol.qualified_name for symbol in found}) == 1 else None
+        for star in file.stars:
+            if len(star.paths) == 1 and (member := self._of_type_file(star.paths[0], name, depth)):
+                return member
+        return None if self._named(name) else _OUTSIDE
+
+    def _is_at_top(self, symbol: Symbol) -> bool:
+        """Whether a symbol stands in nothing but namespaces."""
+        parent = symbol.parent
+        return parent < 0 or self._file(symbol.path).symbols[parent].kind in NAMESPACES
+
+    def _of_type_file(self, path: str, name: str, depth: int) -> Meaning | None:
+        """A static member of the only type of a file: `using static`."""
+        types = [symbol for symbol in self._file(path).symbols if symbol.kind in TYPES]
+        if len(types) != 1:
+            return None
+        found = self._member(Instance(types[0]), name, depth + 1, value=False, inherited_only=False)
+        return found if isinstance(found, Defined) else None
+
+    def _by_qualified_name(self, file: FileNames, text: str) -> tuple[Meaning | None, str]:
+        """What the longest beginning of a dotted name means that is the full name of a type; and the rest."""
+        parts = re.match(r"\w+(?:\.\w+)*", text)
+        words = parts[0].split(".") if parts else []
+        for count in range(len(words), 1, -1):
+            for prefix in namespaces_of(file):
+                whole = ".".join([*filter(None, [prefix]), *words[:count]])
+                for symbol in self._named(words[count - 1]):
+                    if symbol.qualified_name == whole and family_of(symbol.language) == file.family:
+                        return Defined(symbol), "_" + text[len(".".join(words[:count])) :]
+        return None, text
 
     def _dotted(self, file: FileNames, name: str, depth: int) -> Meaning | None:
         """What a name means that comes from `import . "package"`."""
@@ -376,6 +441,9 @@ class Resolver:
                 return Package(path.rpartition("/")[0])
             if path.endswith(".java"):
                 return self._of_java_file(path, name, depth + 1)
+            if name and self._sources[path].language in _NAMESPACED:
+                there = [one for one in self._named(name) if one.path in target.paths and self._is_at_top(one)]
+                return Defined(_best_declared(there)) if there else None
             if not name or target.is_module:
                 return Module(place_of(path))
             if found := self._global(self._file(path), name, depth + 1):
@@ -527,6 +595,9 @@ class Resolver:
         found = self._first(place, root, depth, value=not is_called)
         if root == "super":
             text = text.replace("()", "", 1)
+        if place.file.family in _NAMESPACED and not _is_evident(found):
+            whole, rest = self._by_qualified_name(place.file, text)
+            found, text = (whole, rest) if whole else (found, text)
         return self._steps(found, text, depth)
 
     def _steps(self, found: Meaning | None, text: str, depth: int) -> Meaning | None:
@@ -555,13 +626,14 @@ class Resolver:
         return found
 
     def _first(self, place: Place, name: str, depth: int, *, value: bool) -> Meaning | None:
-        if name in SELF or name == "super":
+        base = _BASES.get(place.file.family, "super")
+        if name in SELF or name == base:
             if name == "this" and (typed := self._typed_this(place, depth)):
                 return typed
             owner = self._owner(place)
             if owner is None:
                 return None
-            return Super(owner) if name == "super" else Defined(owner) if name == "cls" else Instance(owner)
+            return Super(owner) if name == base else Defined(owner) if name == "cls" else Instance(owner)
         return self._name(place, name, depth + 1, value=value)
 
     def _typed_this(self, place: Place, depth: int) -> Meaning | None:
@@ -745,6 +817,10 @@ class Resolver:
         if value and symbol.language in _FIELDS_APART and (found := self._field(owner, own, name, depth)):
             return found
         defined = [one for one in own if one.kind in FUNCTIONS | TYPES]
+        if own and not defined and own[-1].path != symbol.path:  # of another part of the type
+            part = self._file(own[-1].path)
+            typed = part.bindings.get((own[-1].parent, name), [])
+            return (self._bound(Place(part, own[-1].parent), typed, depth + 1) if typed else None) or Defined(own[-1])
         if defined:  # of a property the first definition says what it gives; a setter follows
             last = Defined(defined[-1], owner)
             return (self._property(defined[0], owner, depth) if value else None) or last
@@ -779,7 +855,7 @@ class Resolver:
             for symbol in self._named(name)
             if symbol.container == owner.qualified_name
             and symbol.language == owner.language
-            and symbol.path.rpartition("/")[0] == owner.path.rpartition("/")[0]
+            and (owner.language in _SPREAD or symbol.path.rpartition("/")[0] == owner.path.rpartition("/")[0])
         ]
         return self._built(found) if owner.language == "go" else found
 
@@ -836,8 +912,20 @@ class Resolver:
             found = [self._of_type(base, place._replace(scope=symbol.parent), env, 1) for base in bases]
             return [base if isinstance(base, Instance) else None for base in found]
         outer = Place(file, symbol.parent)
+        if symbol.language in _SPREAD:
+            return [base for part in self._parts(symbol) for base in self._named_bases(part)]
         named = [self._expression(outer, base, 1) for base in symbol.bases if base != "object"]
         return [Instance(base.symbol) if isinstance(base, Defined) else None for base in named]
+
+    def _parts(self, symbol: Symbol) -> list[Symbol]:
+        """All definitions that together are a type."""
+        same = [s for s in self._named(symbol.name) if s.qualified_name == symbol.qualified_name]
+        return [one for one in same if one.language == symbol.language and one.kind is symbol.kind] or [symbol]
+
+    def _named_bases(self, symbol: Symbol) -> list[Instance | None]:
+        place = Place(self._file(symbol.path), symbol.parent)
+        named = [self._typed(place, base, 1) for base in symbol.bases]
+        return [base if isinstance(base, Instance) else None for base in named]
 
     # Files
 
@@ -909,6 +997,17 @@ _GO_BUILTINS = frozenset(
 def _has_only_interfaces(symbol: Symbol) -> bool:
     """Whether a class has interfaces at most as bases: what they ask for, it defines itself."""
     return symbol.language == "java" and " extends " not in symbol.signature
+
+
+def _is_evident(found: Meaning | None) -> bool:
+    """Whether a name means something of this repository that is more than a namespace."""
+    is_namespace = isinstance(found, Defined) and found.symbol.kind in NAMESPACES
+    return found is not None and not is_namespace and not isinstance(found, Outside)
+
+
+def _best_declared(same: list[Symbol]) -> Symbol:
+    """Of several definitions of one thing the longest: the others only declare it, or are parts of it."""
+    return max(same, key=lambda one: (one.end_line - one.start_line, one.path))
 
 
 def _family_of(found: Meaning | None) -> str:

@@ -422,13 +422,13 @@ def read_signature(text: str, name: str, kind: str, family: str) -> Signature:
         return _go_signature(text, name, kind)
     if family == "javascript":
         return _script_signature(text, name, kind)
-    if family == "java":
+    if family in ("java", "csharp"):
         return _java_signature(text, name, kind)
     return Signature(_angle_parameters(text, name))
 
 
 def _java_signature(text: str, name: str, kind: str) -> Signature:
-    if kind in ("class", "interface", "enum"):
+    if kind in ("class", "interface", "enum", "struct"):
         reader = _Reader(_after_name(text, name))
         parameters = _script_type_parameters(reader)
         if reader.peek() == "(":  # of a record
@@ -448,7 +448,7 @@ _JAVA_MODIFIERS = frozenset(
 
 def argument_count(text: str, name: str) -> int | None:
     """How many arguments the call takes that a text begins with; None when it does not end in it."""
-    tokens = _CALL_TOKEN.findall(text[len(name) :])
+    tokens = _CALL_TOKEN.findall(_TYPE_ARGUMENTS.sub("", text[len(name) :]))
     if not tokens or tokens[0] != "(":
         return None
     depth, commas, is_empty = 0, 0, True
@@ -464,12 +464,14 @@ def argument_count(text: str, name: str) -> int | None:
 def takes(signature: str, name: str, given: int) -> bool:
     """Whether a method can be called with so many arguments, by its signature."""
     text = _after_name(signature, name)
-    wanted = argument_count(re.sub(r"<[^<>()]*(?:<[^<>()]*>[^<>()]*)*>", "", text), "")
+    wanted = argument_count(text, "")
     if wanted is None:
         return True
-    return given >= wanted - 1 if "..." in text else given == wanted
+    least = wanted - text.count("=")  # those with a default may be left out
+    return given >= least - 1 if "..." in text or "params " in text else least <= given <= wanted
 
 
+_TYPE_ARGUMENTS = re.compile(r"<[\w\s,.?\[\]]*(?:<[\w\s,.?\[\]]*(?:<[\w\s,.?\[\]]*>[\w\s,.?\[\]]*)*>[\w\s,.?\[\]]*)*>")
 _CALL_TOKEN = re.compile(
     r"""//[^\n]*(?=\n)|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|->|[(){}\[\],]|[^\s(){}\[\],]""", re.DOTALL
 )
@@ -557,7 +559,7 @@ def _script_type_parameters(reader: _Reader) -> tuple[tuple[str, Type | None], .
 
 def _script_bases(reader: _Reader) -> tuple[Type, ...]:
     found: list[Type] = []
-    while reader.take("extends", "implements", ","):
+    while reader.take("extends", "implements", ",", ":"):
         if base := reader.type():
             found.append(base)
     return tuple(found)
