@@ -74,3 +74,29 @@
 (arrow_function) @local.scope
 (attribute_list) @attribute
 (comment) @comment
+
+;;; bindings
+
+(member_call_expression object: (_) @of name: (name) @member)
+(nullsafe_member_call_expression object: (_) @of name: (name) @member)
+(member_access_expression object: (_) @of name: (name) @member)
+(nullsafe_member_access_expression object: (_) @of name: (name) @member)
+(scoped_call_expression scope: (_) @of name: (name) @member)
+(scoped_property_access_expression scope: (_) @of name: (variable_name (name) @member))
+(class_constant_access_expression . (_) @of (name) @member)
+(qualified_name prefix: (_) @of (name) @member)
+
+(assignment_expression left: (variable_name) @target right: (_) @value)
+(assignment_expression left: (member_access_expression) @target right: (_) @value)
+(simple_parameter !type name: (variable_name) @target)
+(simple_parameter type: (_) @type name: (variable_name) @target)
+(variadic_parameter name: (variable_name) @target) @variadic
+(property_promotion_parameter type: (_) @type name: (variable_name) @target)
+(property_promotion_parameter type: (_) @type name: (variable_name (name) @target))
+(property_declaration type: (_) @type (property_element name: (variable_name (name) @target)))
+(foreach_statement (_) @items . (variable_name) @target)
+(foreach_statement (_) @items . (pair (_) (variable_name) @target))
+(catch_clause type: (type_list . (_) @type .) name: (variable_name) @target)
+(method_declaration return_type: (_) @returns)
+(function_definition return_type: (_) @returns)
+(return_statement (_) @returned)

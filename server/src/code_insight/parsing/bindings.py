@@ -32,7 +32,7 @@ _NAMES = frozenset(
         *("identifier", "type_identifier", "property_identifier", "field_identifier", "package_identifier", "name"),
         *("private_property_identifier", "shorthand_property_identifier_pattern", "namespace_identifier"),
         *("this", "self", "super", "base", "variable_name", "constant", "instance_variable", "relative_scope"),
-        *("dotted_name", "qualified_name", "crate", "primitive_type", "implicit_parameter"),
+        *("dotted_name", "qualified_name", "crate", "primitive_type", "implicit_parameter", "namespace_name"),
     }
 )
 _ATTRIBUTES = {  # node type → fields of the object and of the name
@@ -76,6 +76,7 @@ _WRAPPED = {  # node type → the field that matters, "" for its only child
     "await": "",
     "await_expression": "",
     "postfix_unary_expression": "",
+    "clone_expression": "",
     "parenthesized_expression": "",
     "non_null_expression": "",
     "type": "",
@@ -332,7 +333,7 @@ def evident(node: Node, source: Source) -> str:
     while current is not None and len(steps) <= _MOST_STEPS:
         kind = current.type
         if kind in _NAMES:
-            name = source.name(current.start_byte, current.end_byte).replace("\\", ".").lstrip(".")
+            name = source.name(current.start_byte, current.end_byte).replace("\\", ".").strip(".")
             return _joined(name, steps)
         if kind in _LITERALS:
             return "" if steps and steps[-1] == "()" else _joined(_LITERALS[kind], steps)

@@ -16,7 +16,7 @@ CLASSES = frozenset({SymbolKind.CLASS, SymbolKind.INTERFACE, SymbolKind.STRUCT, 
 TYPES = CLASSES | {SymbolKind.TYPE}
 FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR})
 NAMESPACES = frozenset({SymbolKind.NAMESPACE, SymbolKind.MODULE})
-SELF = frozenset({"self", "cls", "this", "$this"})
+SELF = frozenset({"self", "cls", "this", "$this", "static"})
 
 
 @dataclass(slots=True)
@@ -108,6 +108,9 @@ def _bind_imports(file: FileNames, facts: list[ImportFact], source: SourceFile, 
         scope = _scope_at(file.symbols, starts, fact.line)
         if fact.name == "*":
             file.stars.append(target)
+        elif file.family == "php" and not fact.module.endswith((".php", ".inc")):
+            whole = ".".join(filter(None, [*fact.module.split("\\"), fact.name]))
+            file.imported.setdefault((scope, fact.alias or whole.rpartition(".")[2]), []).append((target, whole))
         elif fact.alias and not fact.name and file.family == "csharp":
             file.imported.setdefault((scope, fact.alias), []).append((target, fact.module.rpartition(".")[2]))
         elif fact.name or fact.alias:
@@ -156,7 +159,7 @@ def files_of(place: str) -> tuple[str, ...]:
 
 def namespaces_of(file: FileNames) -> list[str]:
     """The namespaces in which a file looks for names: its own, then those around them, "" at last."""
-    own = [symbol.qualified_name for symbol in file.symbols if symbol.kind in NAMESPACES]
+    own = [re.sub(r"\\|::", ".", symbol.qualified_name) for symbol in file.symbols if symbol.kind in NAMESPACES]
     found = [whole.rsplit(".", count)[0] for whole in own for count in range(whole.count(".") + 1)]
     return [*sorted(dict.fromkeys(found), key=lambda prefix: -prefix.count(".")), ""]
 

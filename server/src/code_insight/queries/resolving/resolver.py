@@ -85,17 +85,17 @@ _BUILTINS = frozenset(dir(builtins))
 _CONTAINERS = frozenset({"list", "dict", "set", "tuple", "frozenset", "sorted", "reversed", "iter", "zip", "enumerate"})
 _PASSING = frozenset({"next", "max", "min", "getattr", "vars", "copy", "deepcopy", "cast", "partial"})  # what they get
 _LANGUAGES = frozenset(
-    {"python", "javascript", "typescript", "tsx", "go", "java", "csharp"}
+    {"python", "javascript", "typescript", "tsx", "go", "java", "csharp", "php"}
 )  # that have a third part in their query file
 _OPEN = frozenset({"go", "rust", "csharp", "ruby", "cpp"})  # whose members may stand outside of the type's own text
 _IMPLICIT_SELF = frozenset({"java", "csharp", "cpp", "ruby"})  # where a name may be a member of the type
 _GENERIC_BASES = frozenset({"javascript", "java", "csharp"})  # whose signatures say of which types the bases are
 _OVERLOADED = frozenset({"java", "csharp"})  # where a base's method of the same name stays beside a class's own
-_NAMESPACED = frozenset({"csharp"})  # where the full names of types say which namespace they are of
+_NAMESPACED = frozenset({"csharp", "php"})  # where the full names of types say which namespace they are of
 _SPREAD = frozenset({"csharp"})  # where a type may be defined in parts, anywhere
 _BASES = {"csharp": "base", "php": "parent"}  # what a class calls its bases, "super" elsewhere
 _AT_TOP = TYPES | {SymbolKind.FUNCTION}  # what a namespace has
-_FIELDS_APART = frozenset({"java"})  # where a field and a method may have one name
+_FIELDS_APART = frozenset({"java", "php"})  # where a field and a method may have one name
 _OUTSIDE = Outside()
 Env = dict[str, Meaning | None]  # a type's parameters
 _NO_ENV: Env = {}
@@ -165,6 +165,10 @@ class Resolver:
         if not receiver:
             return self._overloaded(self._name(place, use.name, 0, value=is_field), use)
         owner = self._expression(place, receiver, 0)
+        if file.family in _NAMESPACED and not _is_evident(owner):
+            whole, rest = self._by_qualified_name(file, f"{receiver}.{use.name}")
+            if whole and rest == "_":
+                return whole
         found = self._attribute(owner, use.name, 0, value=is_field) if owner else None
         if isinstance(found, Outside) and file.family == "csharp" and self._may_extend(use.name):
             return None
@@ -338,7 +342,7 @@ class Resolver:
         for star in file.stars:
             if len(star.paths) == 1 and (member := self._of_type_file(star.paths[0], name, depth)):
                 return member
-        return None if self._named(name) else _OUTSIDE
+        return None if name.startswith("$") or self._named(name) else _OUTSIDE
 
     def _is_at_top(self, symbol: Symbol) -> bool:
         """Whether a symbol stands in nothing but namespaces."""
@@ -434,6 +438,9 @@ class Resolver:
 
     def _target(self, target: Target, name: str, depth: int) -> Meaning | None:
         """What an imported name means, followed through re-exports."""
+        if name and "." in name:  # a full name: of PHP
+            same = [one for one in self._named(name.rpartition(".")[2]) if one.qualified_name == name]
+            return Defined(_best_declared(same)) if same else _OUTSIDE
         if target.package:
             return _OUTSIDE
         for path in target.paths:
@@ -505,7 +512,7 @@ class Resolver:
             return env[name]
         if name in _ANYTHING:
             return None
-        if name in _SELF_TYPES:
+        if name in _SELF_TYPES or name == "self":
             owner = place.file.owner(place.scope)
             return Instance(owner) if owner else None
         is_parameter, constraint = self._type_parameter(place, name)
@@ -912,6 +919,8 @@ class Resolver:
             found = [self._of_type(base, place._replace(scope=symbol.parent), env, 1) for base in bases]
             return [base if isinstance(base, Instance) else None for base in found]
         outer = Place(file, symbol.parent)
+        if symbol.language == "php":  # what a trait has goes before what is inherited
+            return sorted(self._named_bases(symbol), key=lambda base: not _is_trait(base))
         if symbol.language in _SPREAD:
             return [base for part in self._parts(symbol) for base in self._named_bases(part)]
         named = [self._expression(outer, base, 1) for base in symbol.bases if base != "object"]
@@ -945,7 +954,9 @@ COMMON = frozenset(
     """.split()  # noqa: SIM905 - a table that is read, not typed
 )
 _PROPERTIES = frozenset({"property", "cached_property", "functools.cached_property"})
-_SELF_TYPES = frozenset({"Self", "t.Self", "te.Self", "typing.Self", "typing_extensions.Self", "this"})
+_SELF_TYPES = frozenset(
+    {"static", "$this", "Self", "t.Self", "te.Self", "typing.Self", "typing_extensions.Self", "this"}
+)
 _CLASS_TYPES = frozenset({"type", "Type", "t.Type", "typing.Type"})
 _ANYTHING = frozenset({"any", "unknown", "object", "Object", "var", "auto", "dynamic", "mixed"})
 _TRANSPARENT = frozenset(
@@ -997,6 +1008,10 @@ _GO_BUILTINS = frozenset(
 def _has_only_interfaces(symbol: Symbol) -> bool:
     """Whether a class has interfaces at most as bases: what they ask for, it defines itself."""
     return symbol.language == "java" and " extends " not in symbol.signature
+
+
+def _is_trait(base: Instance | None) -> bool:
+    return base is not None and base.symbol.kind is SymbolKind.TRAIT
 
 
 def _is_evident(found: Meaning | None) -> bool:

@@ -166,7 +166,7 @@ class _Reader:
                 return found
 
     def _primary(self) -> Type | None:
-        if self.take("?") and not self.take("extends", "super"):
+        if self.take("?") and not self.take("extends", "super") and self.peek() in (">", ",", ""):
             return None
         self._skip_modifiers()
         following = self.peek()
