@@ -69,3 +69,37 @@
 (attribute_item) @attribute
 (line_comment) @comment
 (block_comment) @comment
+
+;;; bindings
+
+(field_expression value: (_) @of field: (field_identifier) @member)
+(scoped_identifier path: (_) @of name: (identifier) @member)
+(scoped_type_identifier path: (_) @of name: (type_identifier) @member)
+(macro_invocation macro: (identifier) @member (token_tree) @of)
+(token_tree ["." "::"] @of . (identifier) @member)
+
+(let_declaration pattern: (identifier) @target type: (_) @type)
+(let_declaration pattern: (identifier) @target !type value: (_) @value)
+(let_declaration pattern: (identifier) @target !type !value)
+(let_declaration pattern: (tuple_pattern) @left value: (_) @right)
+(tuple_pattern (identifier) @target)
+(tuple_struct_pattern type: (_) (identifier) @target)
+((let_condition pattern: (tuple_struct_pattern type: (identifier) @_some . (identifier) @target .) value: (_) @value)
+  (#any-of? @_some "Some" "Ok"))
+(field_pattern (shorthand_field_identifier) @target)
+(field_pattern pattern: (identifier) @target)
+(parameter pattern: (identifier) @target type: (_) @type)
+(closure_parameters (identifier) @target)
+(for_expression pattern: (identifier) @target value: (_) @items)
+(field_declaration name: (field_identifier) @target type: (_) @type)
+(const_item name: (identifier) @target type: (_) @type)
+(static_item name: (identifier) @target type: (_) @type)
+(function_item return_type: (_) @returns)
+(function_signature_item return_type: (_) @returns)
+
+(block) @block
+(for_expression) @block
+(if_expression) @block
+(while_expression) @block
+(match_arm) @block
+(closure_expression) @block

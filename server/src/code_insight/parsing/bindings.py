@@ -33,6 +33,7 @@ _NAMES = frozenset(
         *("private_property_identifier", "shorthand_property_identifier_pattern", "namespace_identifier"),
         *("this", "self", "super", "base", "variable_name", "constant", "instance_variable", "relative_scope"),
         *("dotted_name", "qualified_name", "crate", "primitive_type", "implicit_parameter", "namespace_name"),
+        "shorthand_field_identifier",
     }
 )
 _ATTRIBUTES = {  # node type → fields of the object and of the name

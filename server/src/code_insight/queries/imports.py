@@ -215,7 +215,7 @@ class ImportResolver:
     def rust(self, file: SourceFile, fact: ImportFact) -> Target:
         parts = [*fact.module.split("::"), *([fact.name] if fact.name not in ("", "*") else [])]
         stem = re.sub(r"(/mod|/lib|/main)?\.rs$", "", file.path)
-        root = self._crate_root(file.path)
+        root = self.crate_root(file.path)
         if parts[0] == "crate":
             return self._rust_at(root, parts[1:])
         if parts[0] in ("self", "super"):
@@ -240,7 +240,8 @@ class ImportResolver:
                 return Target((found,))
         return Target()
 
-    def _crate_root(self, path: str) -> str:
+    def crate_root(self, path: str) -> str:
+        """The folder of the crate of Rust that a file belongs to: that of its lib.rs or main.rs."""
         folder = posixpath.dirname(path)
         while folder and not {f"{folder}/lib.rs", f"{folder}/main.rs"} & self._paths.keys():
             folder = posixpath.dirname(folder)

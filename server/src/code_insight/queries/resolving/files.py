@@ -148,12 +148,13 @@ def _top(target: Target, module: str, imports: ImportResolver) -> Target:
 
 def place_of(path: str) -> str:
     """A module's path without its suffix: its folder, when it is what an import of that folder means."""
-    return re.sub(r"(/__init__|/index)?\.\w+$", "", path)
+    return re.sub(r"(?:/mod|/lib|/main)\.rs$|(?:/__init__|/index)?\.\w+$", "", path)
 
 
 def files_of(place: str) -> tuple[str, ...]:
     """The paths that a module at a place may have."""
     suffixes = (".py", "/__init__.py", ".pyi", ".ts", ".tsx", ".js", ".jsx", "/index.ts", "/index.tsx", "/index.js")
+    suffixes += (".rs", "/mod.rs", "/lib.rs", "/main.rs")
     return tuple(f"{place}{suffix}" for suffix in suffixes)
 
 

@@ -85,7 +85,7 @@ _BUILTINS = frozenset(dir(builtins))
 _CONTAINERS = frozenset({"list", "dict", "set", "tuple", "frozenset", "sorted", "reversed", "iter", "zip", "enumerate"})
 _PASSING = frozenset({"next", "max", "min", "getattr", "vars", "copy", "deepcopy", "cast", "partial"})  # what they get
 _LANGUAGES = frozenset(
-    {"python", "javascript", "typescript", "tsx", "go", "java", "csharp", "php"}
+    {"python", "javascript", "typescript", "tsx", "go", "java", "csharp", "php", "rust"}
 )  # that have a third part in their query file
 _OPEN = frozenset({"go", "rust", "csharp", "ruby", "cpp"})  # whose members may stand outside of the type's own text
 _IMPLICIT_SELF = frozenset({"java", "csharp", "cpp", "ruby"})  # where a name may be a member of the type
@@ -297,6 +297,8 @@ class Resolver:
             return self._java_elsewhere(file, name, depth)
         if file.family in _NAMESPACED:
             return self._in_namespaces(file, name, depth)
+        if file.family == "rust":
+            return self._rust_elsewhere(file, name, depth)
         for path in (path for star in file.stars for path in star.paths):
             found = self._global(self._file(path), name, depth)
             if found and not isinstance(found, Outside):
@@ -328,6 +330,31 @@ class Resolver:
             return Defined(own[0]) if own else None
         found = self._member(Instance(own[0]), name, depth + 1, value=False, inherited_only=False)
         return found if isinstance(found, Defined) else None
+
+    def _rust_elsewhere(self, file: FileNames, name: str, depth: int) -> Meaning | None:
+        """What a name of Rust means that a file neither defines nor imports: of `use module::*`, or of the prelude."""
+        inside = [path for star in file.stars for path in star.paths if path != file.path]
+        for path in inside:
+            found = self._global(self._file(path), name, depth)
+            if found and not isinstance(found, Outside):
+                return found
+        return None if inside and self._named(name) else _OUTSIDE
+
+    def _rust_module(self, place: Place, name: str) -> Meaning | None:
+        """What a path of Rust means that begins with `crate`, `super` or `self`, or the type with `Self`."""
+        path = place.file.path
+        if name == "crate":
+            return Module(self._imports.crate_root(path))
+        owner = self._owner(place)
+        if name == "Self":
+            return Defined(owner) if owner else None
+        if name == "self" and owner:
+            return Instance(owner)
+        at = place.file.around(place.scope) if place.scope >= 0 else -1
+        while at >= 0 and place.file.symbols[at].kind is not SymbolKind.MODULE:
+            at = place.file.around(at)
+        here = place_of(path)
+        return Module(here.rpartition("/")[0] if name == "super" and at < 0 else here)
 
     def _in_namespaces(self, file: FileNames, name: str, depth: int) -> Meaning | None:
         """What a name means that a file does not define: of its namespaces, from inside outwards, or of one it uses."""
@@ -453,6 +480,8 @@ class Resolver:
                 return Defined(_best_declared(there)) if there else None
             if not name or target.is_module:
                 return Module(place_of(path))
+            if path.endswith(".rs"):
+                return self._in_module(place_of(path), name, depth + 1) or _module_named(path, name)
             if found := self._global(self._file(path), name, depth + 1):
                 return found
         return None
@@ -633,6 +662,8 @@ class Resolver:
         return found
 
     def _first(self, place: Place, name: str, depth: int, *, value: bool) -> Meaning | None:
+        if place.file.family == "rust" and name in _RUST_ROOTS:
+            return self._rust_module(place, name)
         base = _BASES.get(place.file.family, "super")
         if name in SELF or name == base:
             if name == "this" and (typed := self._typed_this(place, depth)):
@@ -651,7 +682,15 @@ class Resolver:
 
     def _owner(self, place: Place) -> Symbol | None:
         """The class whose method a scope is in."""
-        return place.file.owner(place.scope) if place.file.family != "go" else None
+        if place.file.family == "go":
+            return None
+        owner = place.file.owner(place.scope)
+        if owner or place.file.family != "rust":
+            return owner
+        at = place.file.function_around(place.scope)
+        whole = place.file.symbols[at].container if at >= 0 else ""
+        types = [s for s in self._named(whole.rpartition(".")[2]) if s.qualified_name == whole and s.kind in TYPES]
+        return types[0] if len(types) == 1 and types[0].language == "rust" else None
 
     def _called(self, found: Meaning | None, holder: Meaning | None, depth: int) -> Meaning | None:
         """What a call of that gives; the holder is what it was an attribute of."""
@@ -791,7 +830,8 @@ class Resolver:
 
     def _in_module(self, place: str, name: str, depth: int) -> Meaning | None:
         for path in files_of(place):
-            if path in self._sources and (found := self._global(self._file(path), name, depth + 1)):
+            found = self._global(self._file(path), name, depth + 1) if path in self._sources else None
+            if found and not (path.endswith(".rs") and isinstance(found, Outside)):
                 return found
         inner = f"{place}/{name}"
         return Module(inner) if any(path in self._sources for path in files_of(inner)) else None
@@ -810,6 +850,8 @@ class Resolver:
             return Outside(is_container=True)
         if owner.symbol.language == "java":
             return _java_inherited(owner, name)
+        if owner.symbol.language == "rust" and name in _RUST_PASSING:
+            return Function((), owner)
         if owner.symbol.language == "go":
             underlying = self._underlying(owner, depth + 1)
             return _OUTSIDE if underlying == _OUTSIDE else None
@@ -960,7 +1002,8 @@ _SELF_TYPES = frozenset(
 _CLASS_TYPES = frozenset({"type", "Type", "t.Type", "typing.Type"})
 _ANYTHING = frozenset({"any", "unknown", "object", "Object", "var", "auto", "dynamic", "mixed"})
 _TRANSPARENT = frozenset(
-    {"Promise", "PromiseLike", "Awaited", "Readonly", "Partial", "Required", "NonNullable", "Pick", "Omit"}
+    {"Arc", "Box", "Cell", "Mutex", "Option", "Pin", "Rc", "RefCell", "Result", "RwLock", "Ref", "RefMut"}
+    | {"Promise", "PromiseLike", "Awaited", "Readonly", "Partial", "Required", "NonNullable", "Pick", "Omit"}
 )
 _HOLDERS = frozenset(
     {
@@ -975,6 +1018,7 @@ _HOLDERS = frozenset(
         "ArrayLike",
         *("ArrayDeque", "ArrayList", "Collection", "Deque", "HashMap", "HashSet", "LinkedHashMap", "LinkedHashSet"),
         *("LinkedList", "List", "Optional", "Queue", "SortedMap", "SortedSet", "Stack", "Stream", "TreeMap", "TreeSet"),
+        *("Vec", "VecDeque", "BTreeMap", "BTreeSet", "BinaryHeap", "IndexMap"),
         *("ConcurrentHashMap", "ConcurrentMap", "CopyOnWriteArrayList", "EnumMap", "Vector"),
     }
     | {"AsyncIterable", "AsyncIterator", "AsyncGenerator", "Map", "ReadonlyMap", "WeakMap", "Record", "WeakSet"}
@@ -982,9 +1026,12 @@ _HOLDERS = frozenset(
 _SAME_ITEMS = frozenset(
     {"filter", "slice", "concat", "reverse", "sort", "values", "splice", "toSorted", "toReversed"}
     | {"iterator", "listIterator", "stream", "subList", "sorted", "distinct", "limit", "skip"}
+    | {"iter", "iter_mut", "into_iter", "drain", "rev", "chain", "values_mut", "into_values", "cloned", "copied"}
+    | {"as_slice", "as_mut_slice", "to_vec", "take", "peekable", "clone"}
 )
 _ONE_ITEM = frozenset(
     {"find", "findLast", "pop", "shift", "at", "get", "getFirst", "getLast", "first", "last", "peek", "poll", "next"}
+    | {"unwrap", "pop_front", "pop_back", "first_mut", "last_mut", "front", "back", "get_mut", "swap_remove", "nth"}
     | {"remove", "removeFirst", "removeLast", "orElse", "orElseThrow", "getOrDefault", "element", "pollFirst"}
 )
 _OF_EACH = frozenset(
@@ -992,6 +1039,13 @@ _OF_EACH = frozenset(
 )
 _WRAPPER = re.compile(r"(?:\w+\.)?(Optional|Annotated|ClassVar|Final|Promise|Readonly|Union)\[(.*)\]")
 _NOTHING = frozenset({"", "None", "null", "undefined"})
+_RUST_ROOTS = frozenset({"crate", "self", "super", "Self"})
+_RUST_PASSING = frozenset(  # what a value in a box, option or result gives of itself
+    """
+    as_deref as_deref_mut as_mut as_ref borrow borrow_mut clone cloned copied expect get_mut get_ref lock read take
+    to_owned unwrap unwrap_or_default unwrap_or_else write
+    """.split()  # noqa: SIM905 - the same
+)
 _JAVA_OF_OBJECTS = frozenset(
     {"clone", "equals", "finalize", "getClass", "hashCode", "notify", "notifyAll", "toString", "wait"}
 )
@@ -1008,6 +1062,12 @@ _GO_BUILTINS = frozenset(
 def _has_only_interfaces(symbol: Symbol) -> bool:
     """Whether a class has interfaces at most as bases: what they ask for, it defines itself."""
     return symbol.language == "java" and " extends " not in symbol.signature
+
+
+def _module_named(path: str, name: str) -> Meaning | None:
+    """The module of Rust in a file, if it has that name."""
+    place = place_of(path)
+    return Module(place) if place.rpartition("/")[2] == name else None
 
 
 def _is_trait(base: Instance | None) -> bool:
