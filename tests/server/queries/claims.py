@@ -8,7 +8,7 @@ from code_insight.model import Occurrence
 from code_insight.queries.resolving import Defined, Outside, Resolver
 from code_insight.store import Reader
 
-_CLAIM = re.compile(r"(?://|#) (\w+): (.+)$")
+_CLAIM = re.compile(r"(?://|#) ([\w?!]+): (.+)$")
 
 
 class Claim(NamedTuple):

@@ -53,3 +53,19 @@
   arguments: (argument_list (scope_resolution name: (constant) @reference.inherit)))
   (#any-of? @_macro "include" "extend" "prepend"))
 (comment) @comment
+
+;;; bindings
+
+(call receiver: (_) @of method: (identifier) @member)
+(call receiver: (_) @of method: (constant) @member)
+(scope_resolution scope: (_) @of name: (constant) @member)
+
+(assignment left: [(identifier) (instance_variable)] @target right: (_) @value)
+(operator_assignment left: [(identifier) (instance_variable)] @target right: (_) @value)
+(left_assignment_list [(identifier) (instance_variable)] @target)
+(method_parameters (identifier) @target)
+(method_parameters (_ name: (identifier) @target))
+(block_parameters (identifier) @target)
+(block_parameters (_ name: (identifier) @target))
+(exception_variable (identifier) @target)
+(for pattern: (identifier) @target)

@@ -66,7 +66,8 @@ class FileNames:
 
     def owner(self, scope: int) -> Symbol | None:
         """The class whose method a scope is in, when it is in this file."""
-        while scope >= 0 and self.symbols[scope].kind not in TYPES:
+        owners = TYPES | {SymbolKind.MODULE} if self.language == "ruby" else TYPES
+        while scope >= 0 and self.symbols[scope].kind not in owners:
             scope = self.around(scope)
         return self.symbols[scope] if scope >= 0 else None
 
@@ -153,8 +154,8 @@ def place_of(path: str) -> str:
 
 def files_of(place: str) -> tuple[str, ...]:
     """The paths that a module at a place may have."""
-    suffixes = (".py", "/__init__.py", ".pyi", ".ts", ".tsx", ".js", ".jsx", "/index.ts", "/index.tsx", "/index.js")
-    suffixes += (".rs", "/mod.rs", "/lib.rs", "/main.rs")
+    suffixes = [".py", "/__init__.py", ".pyi", ".ts", ".tsx", ".js", ".jsx", "/index.ts", "/index.tsx", "/index.js"]
+    suffixes += [".rs", "/mod.rs", "/lib.rs", "/main.rs"]
     return tuple(f"{place}{suffix}" for suffix in suffixes)
 
 

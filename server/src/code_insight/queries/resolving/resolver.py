@@ -80,19 +80,19 @@ _HEAD_CHARACTERS = 4_000  # of a file of Go, where its build constraint stands
 _FILES_KEPT, _COMMITS_KEPT = 500, 2
 _CALL_LINES = 20  # over which the arguments of a call may go
 _MOST_NAMED = 2_000  # definitions of one name that are looked at
-_STEP = re.compile(r"\.?([\w$@][\w$]*|#[\w$]+(?=[.(\[#~@]|$)(?<!#\d))(\(\))?|(\(\))|(\[\])|#(\d+)|~(\d+)|(@)")
+_STEP = re.compile(r"\.?([\w$@][\w$]*[?!]?|#[\w$]+(?=[.(\[#~@]|$)(?<!#\d))(\(\))?|(\(\))|(\[\])|#(\d+)|~(\d+)|(@)")
 _BUILTINS = frozenset(dir(builtins))
 _CONTAINERS = frozenset({"list", "dict", "set", "tuple", "frozenset", "sorted", "reversed", "iter", "zip", "enumerate"})
 _PASSING = frozenset({"next", "max", "min", "getattr", "vars", "copy", "deepcopy", "cast", "partial"})  # what they get
 _LANGUAGES = frozenset(
-    {"python", "javascript", "typescript", "tsx", "go", "java", "csharp", "php", "rust"}
+    {"python", "javascript", "typescript", "tsx", "go", "java", "csharp", "php", "rust", "ruby"}
 )  # that have a third part in their query file
 _OPEN = frozenset({"go", "rust", "csharp", "ruby", "cpp"})  # whose members may stand outside of the type's own text
 _IMPLICIT_SELF = frozenset({"java", "csharp", "cpp", "ruby"})  # where a name may be a member of the type
 _GENERIC_BASES = frozenset({"javascript", "java", "csharp"})  # whose signatures say of which types the bases are
 _OVERLOADED = frozenset({"java", "csharp"})  # where a base's method of the same name stays beside a class's own
 _NAMESPACED = frozenset({"csharp", "php"})  # where the full names of types say which namespace they are of
-_SPREAD = frozenset({"csharp"})  # where a type may be defined in parts, anywhere
+_SPREAD = frozenset({"csharp", "ruby"})  # where a type may be defined in parts, anywhere
 _BASES = {"csharp": "base", "php": "parent"}  # what a class calls its bases, "super" elsewhere
 _AT_TOP = TYPES | {SymbolKind.FUNCTION}  # what a namespace has
 _FIELDS_APART = frozenset({"java", "php"})  # where a field and a method may have one name
@@ -208,6 +208,8 @@ class Resolver:
         if depth > _DEPTH:
             return None
         file = place.file
+        if file.family == "ruby" and name[:1].isupper():
+            return self._ruby_constant(place, name)
         at = innermost = file.function_around(place.scope)
         is_open = False  # a base that nobody here knows may have the name
         while at >= 0:
@@ -225,7 +227,7 @@ class Resolver:
     ) -> tuple[Meaning | None, bool]:
         """What a function, class or namespace around a place gives a name, and whether it gives it anything."""
         file, symbol = place.file, place.file.symbols[at]
-        if symbol.kind in CLASSES:
+        if symbol.kind in CLASSES or (symbol.kind in NAMESPACES and file.family == "ruby"):
             found = None
             if file.family in _IMPLICIT_SELF:
                 found = self._member(Instance(symbol), name, depth + 1, value=value, inherited_only=False)
@@ -299,6 +301,8 @@ class Resolver:
             return self._in_namespaces(file, name, depth)
         if file.family == "rust":
             return self._rust_elsewhere(file, name, depth)
+        if file.family == "ruby":
+            return None if name[:1] in "@$" or self._named(name) else _OUTSIDE
         for path in (path for star in file.stars for path in star.paths):
             found = self._global(self._file(path), name, depth)
             if found and not isinstance(found, Outside):
@@ -330,6 +334,23 @@ class Resolver:
             return Defined(own[0]) if own else None
         found = self._member(Instance(own[0]), name, depth + 1, value=False, inherited_only=False)
         return found if isinstance(found, Defined) else None
+
+    def _ruby_constant(self, place: Place, name: str) -> Meaning | None:
+        """What a constant of Ruby means: of the modules around it, from inside outwards, of the bases, or of all."""
+        named = [s for s in self._named(name) if s.language == "ruby" and s.kind not in FUNCTIONS]
+        scope = place.scope
+        around = place.file.symbols[scope].qualified_name if scope >= 0 else ""
+        if scope >= 0 and place.file.symbols[scope].kind in FUNCTIONS:
+            around = place.file.symbols[scope].container
+        prefixes = [around.rsplit(".", count)[0] for count in range(around.count(".") + 1)] if around else []
+        for prefix in (*prefixes, ""):
+            if here := [symbol for symbol in named if symbol.container == prefix]:
+                return Defined(_best_declared(here))
+        owner = place.file.owner(scope)
+        for base in self._lineage(Instance(owner)) if owner and named else ():
+            if base and (there := [one for one in named if one.container == base.symbol.qualified_name]):
+                return Defined(_best_declared(there))
+        return None if named else _OUTSIDE
 
     def _rust_elsewhere(self, file: FileNames, name: str, depth: int) -> Meaning | None:
         """What a name of Rust means that a file neither defines nor imports: of `use module::*`, or of the prelude."""
@@ -818,10 +839,22 @@ class Resolver:
             return Super(symbol)
         if symbol.kind in CLASSES and name == "this" and symbol.language == "java":
             return Instance(symbol)
+        if symbol.language == "ruby":
+            return self._of_ruby_definition(symbol, name, depth, value=value)
         if symbol.kind in TYPES:
             return self._member(Instance(symbol), name, depth, value=value, inherited_only=False)
         inner = self._file(symbol.path).members.get((symbol.position, name), [])
         return Defined(inner[-1]) if inner and symbol.kind not in FUNCTIONS else None
+
+    def _of_ruby_definition(self, symbol: Symbol, name: str, depth: int, *, value: bool) -> Meaning | None:
+        """A constant of a class or module of Ruby, or a method of it."""
+        if name[:1].isupper():
+            whole = f"{symbol.qualified_name}.{name}"
+            same = [one for one in self._named(name) if one.qualified_name == whole and one.language == "ruby"]
+            return Defined(_best_declared(same)) if same else None if self._named(name) else _OUTSIDE
+        found = self._member(Instance(symbol), name, depth, value=value, inherited_only=False)
+        is_made = name == "new" and symbol.kind in CLASSES and not isinstance(found, Defined)
+        return Function((), Instance(symbol)) if is_made else found
 
     def _in_whole(self, whole: Module | Package, name: str, depth: int) -> Meaning | None:
         if isinstance(whole, Package):
@@ -873,7 +906,8 @@ class Resolver:
         if defined:  # of a property the first definition says what it gives; a setter follows
             last = Defined(defined[-1], owner)
             return (self._property(defined[0], owner, depth) if value else None) or last
-        bound = file.bindings.get((symbol.position, name), []) + file.attributes.get((symbol.position, name), [])
+        said = f"@{name}" if own and symbol.language == "ruby" else name  # what an accessor reads
+        bound = file.bindings.get((symbol.position, name), []) + file.attributes.get((symbol.position, said), [])
         if bound and depth < _DEPTH and (found := self._bound_member(owner, bound, depth + 1)):
             return found
         if own:
@@ -961,6 +995,8 @@ class Resolver:
             found = [self._of_type(base, place._replace(scope=symbol.parent), env, 1) for base in bases]
             return [base if isinstance(base, Instance) else None for base in found]
         outer = Place(file, symbol.parent)
+        if symbol.language == "ruby":
+            return [base for part in self._parts(symbol) for base in self._ruby_bases(part)]
         if symbol.language == "php":  # what a trait has goes before what is inherited
             return sorted(self._named_bases(symbol), key=lambda base: not _is_trait(base))
         if symbol.language in _SPREAD:
@@ -972,6 +1008,14 @@ class Resolver:
         """All definitions that together are a type."""
         same = [s for s in self._named(symbol.name) if s.qualified_name == symbol.qualified_name]
         return [one for one in same if one.language == symbol.language and one.kind is symbol.kind] or [symbol]
+
+    def _ruby_bases(self, symbol: Symbol) -> list[Instance | None]:
+        """The superclass of a class of Ruby, and what is mixed into it: that is asked first, from the last one on."""
+        place = Place(self._file(symbol.path), symbol.position)
+        named = [self._expression(place, base.replace("::", ".").lstrip("."), 1) for base in symbol.bases]
+        found = [Instance(base.symbol) if isinstance(base, Defined) else None for base in named]
+        mixins = [base for base in found if base and base.symbol.kind in NAMESPACES]
+        return [*mixins[::-1], *(base for base in found if base not in mixins)]
 
     def _named_bases(self, symbol: Symbol) -> list[Instance | None]:
         place = Place(self._file(symbol.path), symbol.parent)
