@@ -6,6 +6,7 @@ import re
 import textwrap
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from code_insight.queries.resolving import Defined, Instance, Meaning, Module, Outside, Resolver, Super
@@ -904,3 +905,12 @@ def test_a_chain_without_end_is_given_up_soon(reader: Reader, path: str) -> None
     began = time.process_time()
     assert meaning_at(reader, f"hostile/{path}", line, name) == meaning
     assert time.process_time() - began < 2
+
+
+def test_files_that_import_all_of_each_other_are_asked_once_each(tmp_path: Path) -> None:
+    names = [f"part{number}" for number in range(12)]
+    stars = "".join(f"from {name} import *\n" for name in names)
+    files: dict[str, str | bytes] = {f"{name}.py": stars for name in names}
+    with Reader(index(tmp_path, files | {"use.py": f"{stars}\nmissing()\n"})) as reader:
+        (use,) = reader.occurrences("missing")
+        assert Resolver(reader).meaning(use) is None  # each of them again by each way to it would take for ever

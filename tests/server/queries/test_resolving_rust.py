@@ -154,6 +154,20 @@ impl Other {
     fn price(&self) {}
 }
 """,
+    "tests/all.rs": """\
+mod common;
+
+use common::{helped, visit as called};
+
+fn runs() {
+    helped(); // helped: tests/common/mod.rs helped
+    common::visit(); // visit: tests/common/mod.rs visit
+    called(); // called: tests/common/mod.rs visit
+    let helped = helped(); // helped: tests/common/mod.rs helped
+    assert!(helped() > 1); // helped: unknown
+}
+""",
+    "tests/common/mod.rs": "pub fn helped() -> u32 {\n    1\n}\n\npub fn visit() {}\n",
     "src/tools.rs": "pub fn cheapest() {}\n\npub fn spread() {}\n\npub trait Count {\n    fn count(&self) {}\n}\n",
 }
 

@@ -76,7 +76,7 @@
 (scoped_identifier path: (_) @of name: (identifier) @member)
 (scoped_type_identifier path: (_) @of name: (type_identifier) @member)
 (macro_invocation macro: (identifier) @member (token_tree) @of)
-(token_tree ["." "::"] @of . (identifier) @member)
+(token_tree ["(" "[" "{"] @of (identifier) @member)
 
 (let_declaration pattern: (identifier) @target type: (_) @type)
 (let_declaration pattern: (identifier) @target !type value: (_) @value)

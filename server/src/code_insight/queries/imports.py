@@ -218,6 +218,9 @@ class ImportResolver:
         root = self.crate_root(file.path)
         if parts[0] == "crate":
             return self._rust_at(root, parts[1:])
+        beside = posixpath.dirname(file.path)  # of a crate's root that is not called so, such as tests/all.rs
+        if parts[0] == "self" and len(parts) > 1 and not self._has_rust_module(stem, parts[1]):
+            return self._rust_at(beside, parts[1:])
         if parts[0] in ("self", "super"):
             while parts and parts[0] in ("self", "super"):
                 stem = posixpath.dirname(stem) if parts[0] == "super" else stem
@@ -226,10 +229,13 @@ class ImportResolver:
         crates = self._crate_folders()
         if parts[0] in crates:
             return self._rust_at(f"{crates[parts[0]]}/src".lstrip("/"), parts[1:])
-        local = self._rust_at(stem, parts)
+        local = self._rust_at(stem if self._has_rust_module(stem, parts[0]) else beside, parts)
         if local.paths and local.paths[0] != file.path:
             return local
         return Target(package=parts[0], is_standard=parts[0] in ("std", "core", "alloc", "proc_macro", "test"))
+
+    def _has_rust_module(self, place: str, name: str) -> bool:
+        return any(f"{place}/{name}{suffix}".lstrip("/") in self._paths for suffix in (".rs", "/mod.rs"))
 
     def _rust_at(self, place: str, parts: list[str]) -> Target:
         """The deepest module that the path names; what follows is an item in it."""

@@ -134,6 +134,7 @@ class Resolver:
     _lineages: dict[Instance, list[Instance | None]] = field(default_factory=dict, init=False)
     _bases: dict[Instance, list[Instance | None]] = field(default_factory=dict, init=False)
     _symbols: dict[str, list[Symbol]] = field(default_factory=dict, init=False)
+    _starred: dict[tuple[str, str], Meaning | None] = field(default_factory=dict, init=False)  # for one meaning
     _left: int = field(default=_MOST_EXPRESSIONS, init=False)  # expressions that may still be looked into
 
     def __post_init__(self) -> None:
@@ -156,6 +157,7 @@ class Resolver:
     def meaning(self, use: Occurrence) -> Meaning | None:
         """What an occurrence means; None when the evidence does not tell."""
         self._left = _MOST_EXPRESSIONS
+        self._starred.clear()
         file = self._file(use.path)
         place = Place(file, use.symbol, use.line)
         receiver = file.receivers.get((use.line, use.column), "")
@@ -304,11 +306,18 @@ class Resolver:
         if file.family == "ruby":
             return None if name[:1] in "@$" or self._named(name) else _OUTSIDE
         for path in (path for star in file.stars for path in star.paths):
-            found = self._global(self._file(path), name, depth)
+            found = self._through_star(path, name, depth)
             if found and not isinstance(found, Outside):
                 return found
         is_closed = all(star.paths for star in file.stars)
         return _OUTSIDE if is_closed and file.language == "python" and name in _BUILTINS else None
+
+    def _through_star(self, path: str, name: str, depth: int) -> Meaning | None:
+        """What a name means at the top of a file all of which is imported; each is asked once: they go in circles."""
+        if (path, name) not in self._starred:
+            self._starred[path, name] = None
+            self._starred[path, name] = self._global(self._file(path), name, depth + 1)
+        return self._starred[path, name]
 
     def _java_elsewhere(self, file: FileNames, name: str, depth: int) -> Meaning | None:
         """What a name means that a file of Java neither defines nor imports by itself: of its package, from `*`."""
@@ -356,7 +365,7 @@ class Resolver:
         """What a name of Rust means that a file neither defines nor imports: of `use module::*`, or of the prelude."""
         inside = [path for star in file.stars for path in star.paths if path != file.path]
         for path in inside:
-            found = self._global(self._file(path), name, depth)
+            found = self._through_star(path, name, depth)
             if found and not isinstance(found, Outside):
                 return found
         return None if inside and self._named(name) else _OUTSIDE
@@ -1165,7 +1174,7 @@ def _parameter_of_items(items: Items, name: str, place: int) -> Meaning | None:
 
 def _visible(bound: list[BindingFact], place: Place) -> list[BindingFact]:
     """The bindings of a name that count at a place: its innermost declaration, or assignments where that is silent."""
-    declared = [binding for binding in bound if binding.until]
+    declared = [binding for binding in bound if binding.until and not _is_made_of_its_namesake(binding, place)]
     if place.before is not None and place.before in declared:
         declared = declared[: declared.index(place.before)]
     seen = [one for one in declared if not place.line or one.line <= place.line <= one.until]
@@ -1177,6 +1186,11 @@ def _visible(bound: list[BindingFact], place: Place) -> list[BindingFact]:
     if best.value and best.value != "None":
         return [best]
     return [one for one in bound if not one.until] or [best]
+
+
+def _is_made_of_its_namesake(binding: BindingFact, place: Place) -> bool:
+    """Whether the line in question is where a variable gets what something else of its name gives: `let x = x();`."""
+    return binding.line == place.line and _root(binding.value) == binding.name
 
 
 def annotated(annotation: str) -> list[str]:
