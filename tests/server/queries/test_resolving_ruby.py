@@ -52,6 +52,20 @@ module Market
   end
 end
 """,
+    "test/test_shop.rb": """\
+class TestShop < Minitest::Test
+  setup do
+    @page = build
+    local = build
+  end
+
+  def test_it
+    @page.price # price: unknown
+    local.price # price: unknown
+    JSON.parse # parse: outside
+  end
+end
+""",
     "lib/more/shop.rb": "module Market\n  class Shop\n    def apart\n    end\n  end\nend\n",
     "lib/base.rb": (
         "module Market\n  class Base\n    def inherited(x)\n    end\n\n    def paint\n    end\n\n"

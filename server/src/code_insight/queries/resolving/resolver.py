@@ -222,6 +222,8 @@ class Resolver:
             is_open |= is_from_base
             at = file.around(at)
         found = self._global(file, name, depth + 1)
+        if file.family == "ruby":  # what somebody else's method gives may be of this repository
+            return None if isinstance(found, Outside) else found
         return Outside(is_container=True) if is_open and not found else found
 
     def _in_scope(
@@ -304,7 +306,7 @@ class Resolver:
         if file.family == "rust":
             return self._rust_elsewhere(file, name, depth)
         if file.family == "ruby":
-            return None if name[:1] in "@$" or self._named(name) else _OUTSIDE
+            return None  # a variable of a block, or a method of any object
         for path in (path for star in file.stars for path in star.paths):
             found = self._through_star(path, name, depth)
             if found and not isinstance(found, Outside):
@@ -889,7 +891,8 @@ class Resolver:
             elif (place or not inherited_only) and (found := self._own_member(base, name, depth, value=value)):
                 return found
         if has_unknown_base:
-            return Outside(is_container=True)
+            is_own = owner.symbol.language == "ruby" and (name.startswith("@") or self._named(name))
+            return None if is_own else Outside(is_container=True)
         if owner.symbol.language == "java":
             return _java_inherited(owner, name)
         if owner.symbol.language == "rust" and name in _RUST_PASSING:
