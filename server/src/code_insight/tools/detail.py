@@ -83,7 +83,7 @@ class Detail:
     ) -> Answer:
         """Who uses a symbol (in), or whom it uses (out), line by line, the surest first.
 
-        exact: scopes, imports, types tell (Python, TypeScript, JavaScript, Go); likely: no other has the name.
+        exact: scopes, imports, types tell (not in C, C++, Bash); likely: no other has the name.
         """
         return _references(self.catalog.find(repository), symbol, direction, path, cursor, budget_tokens)
 
