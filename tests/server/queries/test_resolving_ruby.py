@@ -66,6 +66,28 @@ class TestShop < Minitest::Test
   end
 end
 """,
+    "lib/late.rb": """\
+module Market
+  class Late < Elsewhere::Thing
+    include Mixed
+
+    def go
+      weigh # weigh: lib/late.rb Mixed.weigh
+    end
+  end
+end
+
+module Mixed
+  def weigh
+  end
+end
+
+class Loop < Loop
+  def turn
+    turn # turn: lib/late.rb Loop.turn
+  end
+end
+""",
     "lib/more/shop.rb": "module Market\n  class Shop\n    def apart\n    end\n  end\nend\n",
     "lib/base.rb": (
         "module Market\n  class Base\n    def inherited(x)\n    end\n\n    def paint\n    end\n\n"

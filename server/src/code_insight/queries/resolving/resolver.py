@@ -135,6 +135,7 @@ class Resolver:
     _bases: dict[Instance, list[Instance | None]] = field(default_factory=dict, init=False)
     _symbols: dict[str, list[Symbol]] = field(default_factory=dict, init=False)
     _starred: dict[tuple[str, str], Meaning | None] = field(default_factory=dict, init=False)  # for one meaning
+    _reading_bases: int = field(default=0, init=False)  # of how many classes, one for the sake of the other
     _left: int = field(default=_MOST_EXPRESSIONS, init=False)  # expressions that may still be looked into
 
     def __post_init__(self) -> None:
@@ -987,14 +988,17 @@ class Resolver:
                 waiting += [(base, above | {place}) for base in reversed(bases)]
         # What several bases share is asked after all of them.
         found = list(dict.fromkeys(reversed(walked)))[::-1]
-        self._lineages[owner] = found
+        if not self._reading_bases:  # else some bases may not be known yet
+            self._lineages[owner] = found
         return found
 
     def _bases_of(self, owner: Instance) -> list[Instance | None]:
         if owner not in self._bases:
             self._bases[owner] = []  # a class is no part of its own bases
             left = self._left
+            self._reading_bases += 1
             self._bases[owner] = list(self._read_bases(owner))
+            self._reading_bases -= 1
             self._left = left
         return self._bases[owner]
 
