@@ -174,7 +174,7 @@ def test_a_request_is_written_down_without_what_may_be_secret(logged: io.StringI
         place.ask(_post(6, b"CANARY"))
     assert "CANARY" not in logged.getvalue()
     first = next(line for line in _lines(logged) if line["message"] == "request")
-    assert (first["method"], first["path"], first["status"]) == ("GET", "/echo", 200)
+    assert (first["method"], first["path"], first["status"]) == ("GET", "/echo", 401)
     assert first["client"] == "198.51.100.7"
 
 
