@@ -306,3 +306,9 @@ def test_what_is_not_there_is_refused_with_what_is_near(shop: IndexedCommit) -> 
         impact(shop, "grosss")
     with pytest.raises(NotFound, match=r"shop/price\.py"):
         impact(shop, path="shop/prices.py")
+
+
+def test_types_that_inherit_from_each_other_have_an_answer(tmp_path: Path) -> None:
+    text = "class A(B):\n    def go(self): ...\n\n\nclass B(A):\n    def go(self): ...\n"
+    found = impact(index(tmp_path, {"a.py": text}), "A.go")
+    assert [(user.symbol and user.symbol.qualified_name, user.kind) for user in found.users] == [("B.go", None)]

@@ -108,10 +108,13 @@ def uses_of(
     `most` are looked into, those that may mean it best; the others match by name, and all do without a resolver.
     """
     family = family_of(symbol.language)
-    languages = {file.path: file.language for file in reader.files_with(symbol.name)}
-    found = list(reader.occurrences(symbol.name))
-    mine = [o for o in found if family_of(languages[o.path]) == family]
-    others = Counter(languages[o.path] or "text" for o in found if family_of(languages[o.path]) != family)
+    mine, others = [], Counter[str]()
+    for use in reader.occurrences(symbol.name):
+        language = reader.language_at(use.path)
+        if family_of(language) == family:
+            mine.append(use)
+        else:
+            others[language or "text"] += 1
     if resolver is None:
         return dict.fromkeys(mine, Certainty.NAME), 0, others
     if symbol.kind is SymbolKind.CONSTRUCTOR:
@@ -123,9 +126,8 @@ def uses_of(
 def _calls_of_class(reader: Reader, constructor: Symbol) -> list[Occurrence]:
     """The calls that make a value with a constructor which is not named like its class."""
     name = constructor.container.rpartition(".")[2]
-    languages = {file.path: file.language for file in reader.files_with(name)}
     calls = [use for use in reader.occurrences(name) if use.kind is ReferenceKind.CALL]
-    return [use for use in calls if family_of(languages[use.path]) == family_of(constructor.language)]
+    return [use for use in calls if family_of(reader.language_at(use.path)) == family_of(constructor.language)]
 
 
 def _renamed(reader: Reader, resolver: Resolver, symbol: Symbol) -> list[Occurrence]:
@@ -166,8 +168,8 @@ def _certainties(
 def _paths_near(reader: Reader, symbol: Symbol) -> set[str]:
     """The files that name the type whose member a symbol is: it is used there if anywhere."""
     owner = symbol.container.rpartition(".")[2]
-    named = reader.files_with(owner) if owner and symbol.kind is not SymbolKind.FUNCTION else []
-    return {symbol.path, *(file.path for file in named)}
+    named = reader.paths_with(owner) if owner and symbol.kind is not SymbolKind.FUNCTION else frozenset()
+    return {symbol.path, *named}
 
 
 def _means(meaning: Meaning, symbol: Symbol) -> bool:

@@ -102,6 +102,7 @@ class _Held:
     """What nearly every answer about a commit reads, and what is the same for as long as the commit is there."""
 
     files: list[SourceFile] | None = None
+    languages: dict[str, str] | None = None
     vocabulary: list[bytes] | None = None
 
 
@@ -116,6 +117,7 @@ class Reader:
 
     def __init__(self, indexed: IndexedCommit) -> None:
         self.indexed = indexed
+        self._paths: dict[str, frozenset[str]] = {}
         with storage_errors("read"):
             self._db = connect_to_read(indexed.index)
             self._db.execute("BEGIN")  # one snapshot for the whole answer
@@ -135,6 +137,12 @@ class Reader:
         if self._held.files is None:
             self._held.files = [_file(row) for row in self._rows(f"SELECT {_FILE} {_FROM_FILE} ORDER BY path")]
         return self._held.files
+
+    def language_at(self, path: str) -> str:
+        """The language of the file at a path of the commit."""
+        if self._held.languages is None:
+            self._held.languages = {file.path: file.language for file in self.files()}
+        return self._held.languages[path]
 
     def file(self, path: str) -> SourceFile | None:
         """The file at exactly this path."""
@@ -277,6 +285,16 @@ class Reader:
         )
         for row in self._rows(query, name=name):
             yield from _occurrences(*row)
+
+    def paths_with(self, name: str) -> frozenset[str]:
+        """The files that use a name; read once, since one answer asks for a type again with each of its members."""
+        if name not in self._paths:
+            query = (
+                "SELECT path FROM name JOIN occurrence USING (name)"
+                " JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit WHERE name.text = :name"
+            )
+            self._paths[name] = frozenset(row[0] for row in self._rows(query, name=name))
+        return self._paths[name]
 
     def files_with(self, name: str) -> list[SourceFile]:
         """The files that use a name, in the order of their paths."""
