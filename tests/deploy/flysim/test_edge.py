@@ -79,6 +79,15 @@ def test_a_machine_without_requests_is_put_to_sleep_and_woken_by_one(
     assert fly.machine(machine["id"])["state"] == "started"
 
 
+def test_a_machine_that_somebody_waits_for_is_not_put_to_sleep_before_it_is_well(
+    fly: Fly, pushed: tuple[Pushed, Pushed]
+) -> None:
+    slowly = {"exec": ["sh", "-c", "sleep 3; exec python /server.py"]}  # longer than a machine may be idle here
+    machine = fly.create(pushed[0].by_digest, autostop="stop", init=slowly)
+    fly.until(machine["id"], lambda said: said["state"] == "stopped")
+    assert asked(fly) == machine["id"]
+
+
 def test_as_many_machines_stay_awake_as_are_asked_for(fly: Fly, pushed: tuple[Pushed, Pushed]) -> None:
     made = [fly.create(pushed[0].by_digest, autostop="stop", least=1)["id"] for _ in range(2)]
     states = until(lambda: sorted(fly.machine(machine)["state"] for machine in made), lambda found: "stopped" in found)

@@ -70,7 +70,14 @@ class Edge:
             return []
         if not starting:
             self._lifecycle.start(app, may[0])
-        await self._lifecycle.wait(lambda: bool(_well(app.alive, app)), WAKE_SECONDS)
+        waited_for = starting or may[:1]
+        for machine in waited_for:
+            self._in_flight(machine, 1)  # who is waited for is not idle
+        try:
+            await self._lifecycle.wait(lambda: bool(_well(app.alive, app)), WAKE_SECONDS)
+        finally:
+            for machine in waited_for:
+                self._in_flight(machine, -1)
         return _well(app.alive, app)
 
     async def _ask(self, request: Request, app: App, candidates: list[Machine], number: str) -> Response:
