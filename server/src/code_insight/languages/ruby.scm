@@ -43,6 +43,8 @@
 (class_variable) @reference.name
 (global_variable) @reference.name
 
+(call receiver: (constant) @reference.type)
+(call receiver: (scope_resolution name: (constant) @reference.type))
 (call method: (identifier) @reference.call)
 (call method: (constant) @reference.call)
 (superclass (constant) @reference.inherit)

@@ -11,8 +11,8 @@ from code_insight.queries.resolving import COMMON, Defined, Resolver, knows
 from code_insight.queries.symbols import TYPES
 from code_insight.store import Reader
 
-_CANDIDATES = 150  # names that are looked into
-_SAMPLES = {FileRole.SOURCE: 30, FileRole.TEST: 10}  # files of one name that are looked into; the others as these
+_CANDIDATES = 80  # names that are looked into
+_SAMPLES = {FileRole.SOURCE: 8, FileRole.TEST: 3}  # files of one name that are looked into; the others as these
 _TEST_WEIGHT = 0.25
 _ENTRIES = ("__init__.py", "/index.ts", "/index.js", "/lib.rs", "/mod.rs")
 _FAULTS = ("Error", "Exception", "Warning")  # everybody raises them, and nobody begins to read there
