@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 STARLETTE = """
 import sys, uvicorn
@@ -111,37 +112,61 @@ def wait_for_info(port: int, began: float) -> float:
         time.sleep(0.002)
 
 
-def call(port: int, tool: str, arguments: Mapping[str, str]) -> str:
-    """The text that a tool answers with, asked in the protocol of 2026-07-28 without any client library."""
+def wait_until_ready(port: int) -> None:
+    """All of the server is there: /info?ready is 200; of a server that knows no such thing, at once."""
+    for _ in range(3_000):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("GET", "/info?ready")
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.01)
+    raise TimeoutError("the server was not ready within 30 s")
+
+
+def call(port: int, tool: str, arguments: Mapping[str, Any]) -> str:
+    """The text that a tool answers with; raises RuntimeError when the answer is an error."""
+    result = ask(port, "tools/call", {"name": tool, "arguments": dict(arguments)})
+    if result.get("isError"):
+        raise RuntimeError(f"{tool} did not answer: {str(result)[:500]}")
+    return str(result["content"][0]["text"])
+
+
+def ask(port: int, method: str, parameters: Mapping[str, Any], connection: Any = None) -> dict[str, Any]:
+    """The result of one request in the protocol of 2026-07-28, without any client library, over a connection of its own
+    if none is given."""
     version = "2026-07-28"
     meta = {"io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {}}
-    body = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {"name": tool, "arguments": dict(arguments), "_meta": meta},
-    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**parameters, "_meta": meta}}
     headers = {
         "content-type": "application/json",
         "accept": "application/json, text/event-stream",
         "mcp-protocol-version": version,
-        "mcp-method": "tools/call",
-        "mcp-name": tool,
+        "mcp-method": method,
+        **({"mcp-name": parameters["name"]} if "name" in parameters else {}),
     }
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("POST", "/mcp", json.dumps(body), headers)
     answer = connection.getresponse()
     text = answer.read().decode()
-    result = json.loads(text)["result"]
-    if answer.status != 200 or result.get("isError"):
-        raise RuntimeError(f"{tool} did not answer: {text[:500]}")
-    return str(result["content"][0]["text"])
+    if answer.getheader("content-type", "").startswith("text/event-stream"):
+        text = next(line for line in text.splitlines()[::-1] if line.startswith("data:") and '"id"' in line)[5:]
+    if answer.status != 200 or "result" not in json.loads(text):
+        raise RuntimeError(f"{method} was answered with {answer.status}: {text[:500]}")
+    found: dict[str, Any] = json.loads(text)["result"]
+    return found
 
 
 def cpu_seconds(pid: int) -> float:
     """CPU time that a living process has used (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_threads(pid: int) -> float:
+    """CPU seconds that the threads of a living process have used which it still has, to the microsecond (proc(5))."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def resident_mib(pid: int) -> float:
@@ -152,8 +177,12 @@ def resident_mib(pid: int) -> float:
 
 def index_this_repository(data_dir: Path) -> str:
     """The name under which this repository is in the index of `data_dir`."""
-    top = Path(__file__).resolve().parent.parent
+    return index_repository(Path(__file__).resolve().parent.parent, data_dir)
+
+
+def index_repository(folder: Path, data_dir: Path) -> str:
+    """The name under which a local repository is in the index of `data_dir`."""
     environment = {**os.environ, "CODE_INSIGHT_DATA_DIR": str(data_dir)}
-    command = [sys.executable, "-m", "code_insight", "index", str(top)]
+    command = [sys.executable, "-m", "code_insight", "index", str(folder)]
     subprocess.run(command, env=environment, check=True, capture_output=True)
-    return f"local/{top.name}"
+    return f"local/{folder.name}"
