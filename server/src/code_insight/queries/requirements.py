@@ -7,9 +7,10 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from code_insight.store import Reader
+from code_insight.store import IndexedCommit, Reader
 
 _MANIFEST_BYTES = 1 << 20
 
@@ -28,20 +29,28 @@ def requirements(reader: Reader) -> dict[str, Requirement]:
 
     The manifest nearest to the top wins.
     """
-    found: dict[str, Requirement] = {}
-    files = sorted((file for file in reader.files() if file.blob), key=lambda file: (file.path.count("/"), file.path))
-    for table, is_lock in ((_MANIFESTS, False), (_LOCKS, True)):
-        for file in files:
-            parse = table.get(file.path.rpartition("/")[2])
-            if parse is None or file.size_bytes > _MANIFEST_BYTES:
-                continue
-            for name, version in _parsed(parse, reader.text(file.blob)):
-                known = found.get(name)
-                if known is None:
-                    found[name] = Requirement("" if is_lock else version, version if is_lock else "", file.path)
-                elif is_lock and not known.locked:
-                    found[name] = Requirement(known.version, version, known.path)
-    return found
+    return _requirements(reader.indexed)
+
+
+@lru_cache(maxsize=4)  # a lock file takes a tenth of a second to read
+def _requirements(indexed: IndexedCommit) -> dict[str, Requirement]:
+    with Reader(indexed) as reader:
+        found: dict[str, Requirement] = {}
+        files = sorted(
+            (file for file in reader.files() if file.blob), key=lambda file: (file.path.count("/"), file.path)
+        )
+        for table, is_lock in ((_MANIFESTS, False), (_LOCKS, True)):
+            for file in files:
+                parse = table.get(file.path.rpartition("/")[2])
+                if parse is None or file.size_bytes > _MANIFEST_BYTES:
+                    continue
+                for name, version in _parsed(parse, reader.text(file.blob)):
+                    known = found.get(name)
+                    if known is None:
+                        found[name] = Requirement("" if is_lock else version, version if is_lock else "", file.path)
+                    elif is_lock and not known.locked:
+                        found[name] = Requirement(known.version, version, known.path)
+        return found
 
 
 def _parsed(parse: Callable[[str], Iterator[tuple[str, str]]], text: str) -> list[tuple[str, str]]:

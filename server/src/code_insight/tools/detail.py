@@ -95,22 +95,7 @@ class Detail:
         budget_tokens: Budget = 2_000,
     ) -> Answer:
         """What a file or folder imports (out: files, packages with versions, cycles), or who imports it (in)."""
-        indexed = self.catalog.find(repository)
-        found = dependencies.dependencies(indexed, path)
-        what = found.path or "The repository"
-        edges = found.imports if direction == "out" else found.imported_by
-        verb = "imports" if direction == "out" else "is imported by"
-        title = f"{what} {verb} {_count(edges, found)}"
-        sections = [Section(title, [_edge(edge) for edge in edges], lambda _: "Raise budget_tokens.", 3)]
-        if direction == "out":
-            packages = [_package(package) for package in found.packages]
-            sections.append(Section("Packages from outside: files that import it, version", packages, keep=3))
-        sections.append(Section("Import each other in a circle", [_cycle(cycle) for cycle in found.cycles]))
-        data = {"path": found.path, "edges": len(edges), "packages": len(found.packages), "cycles": len(found.cycles)}
-        top = head(indexed)
-        if found.unresolved:
-            top += f"\n{found.unresolved:,} of its imports mean neither a file here nor a known package."
-        return answer(top, sections, budget_tokens, **about(indexed), **data)
+        return _dependencies(self.catalog.find(repository), path, direction, budget_tokens)
 
 
 # The same question on the same commits has the same answer, and agents ask again: the last answers are kept.
@@ -168,6 +153,25 @@ def _references(
         return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
     users = graph.users(indexed, symbol, path, offset, budget_tokens // _TOKENS_OF_A_ROW)
     return _listed(_users_head(indexed, users), _users(users), offset, users.total, bound, budget_tokens, [indexed])
+
+
+@_kept
+def _dependencies(indexed: IndexedCommit, path: str, direction: str, budget_tokens: int) -> Answer:
+    found = dependencies.dependencies(indexed, path)
+    what = found.path or "The repository"
+    edges = found.imports if direction == "out" else found.imported_by
+    verb = "imports" if direction == "out" else "is imported by"
+    title = f"{what} {verb} {_count(edges, found)}"
+    sections = [Section(title, [_edge(edge) for edge in edges], lambda _: "Raise budget_tokens.", 3)]
+    if direction == "out":
+        packages = [_package(package) for package in found.packages]
+        sections.append(Section("Packages from outside: files that import it, version", packages, keep=3))
+    sections.append(Section("Import each other in a circle", [_cycle(cycle) for cycle in found.cycles]))
+    data = {"path": found.path, "edges": len(edges), "packages": len(found.packages), "cycles": len(found.cycles)}
+    top = head(indexed)
+    if found.unresolved:
+        top += f"\n{found.unresolved:,} of its imports mean neither a file here nor a known package."
+    return answer(top, sections, budget_tokens, **about(indexed), **data)
 
 
 def _count(edges: tuple[dependencies.Edge, ...], found: dependencies.Dependencies) -> str:
