@@ -2,9 +2,9 @@
 
     python benchmarks/speed/indexing.py REPOSITORY... [--runs 3] [--peer "NAME=COMMAND"]...
 
-CPU is that of all processes, from the start of the interpreter on; memory the highest sum of what all of them have
-resident at one moment (what they share counts for each), seen every 20 ms. The floor parses every file that has a
-grammar here in one process, and does nothing with the trees. The runs of all are interleaved; medians are printed.
+CPU is that of all processes, from the start of the interpreter on; memory the most that all of them together had at one
+moment (what they share counts once), seen every 50 ms. The floor parses every file that has a grammar here in one
+process, and does nothing with the trees. The runs of all are interleaved; medians are printed.
 A peer's command is run in the repository, a copy of which it may write to; "{repository}" stands for its path.
 """
 
@@ -51,7 +51,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], wr
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
         while process.poll() is None:
             memory = max(memory, sum(map(_resident, _tree(process.pid))))
-            time.sleep(0.02)
+            time.sleep(0.05)
         wall = time.perf_counter() - began
         if process.returncode:
             output.seek(0)
@@ -70,8 +70,11 @@ def _tree(process: int) -> list[int]:
 
 
 def _resident(process: int) -> int:
-    with contextlib.suppress(OSError, IndexError):
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    """Bytes of memory that a process has, its share of what it has together with others (proc(5): Pss)."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) << 10
     return 0
 
 
