@@ -3,7 +3,7 @@
     python benchmarks/speed/indexing.py REPOSITORY... [--runs 3] [--peer "NAME=COMMAND"]...
 
 CPU is that of all processes, from the start of the interpreter on; memory the most that all of them together had at one
-moment (what they share counts once), seen every 50 ms. The floor parses every file that has a grammar here in one
+moment (what they share counts once), seen every 100 ms. The floor parses every file that has a grammar here in one
 process, and does nothing with the trees. The runs of all are interleaved; medians are printed.
 A peer's command is run in the repository, a copy of which it may write to; "{repository}" stands for its path.
 """
@@ -51,7 +51,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], wr
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
         while process.poll() is None:
             memory = max(memory, sum(map(_resident, _tree(process.pid))))
-            time.sleep(0.05)
+            time.sleep(0.1)
         wall = time.perf_counter() - began
         if process.returncode:
             output.seek(0)
