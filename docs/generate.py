@@ -76,7 +76,12 @@ Made by `make docs` of the rows in `tests/deploy/release/faults.py`. `make test`
 release of the real image by the real commands against [flysim](flysim.md): an app runs one release, verified; then this
 goes wrong while another is released. The end must be the one in the table, by each engine; then the test asks the
 platform, the registry and the public address itself, and what it finds must be what the release said. An error must say
-the next step. Afterwards, with the fault gone, the same release must be verified.
+the next step. Afterwards, with the fault gone, another release must be verified, and the token must be found nowhere:
+in nothing that was printed, no file, no error, no argument of a program.
+
+And the process of a release is killed, as by `kill -9`, after each entry that it writes to its ledger, from the first
+to the last: of an app's first release, and of a later one by each engine. Each time the next release must take it up,
+be verified, and find the ledger whole.
 
 | end | exit code | what it means |
 |---|---|---|
@@ -86,7 +91,7 @@ the next step. Afterwards, with the fault gone, the same release must be verifie
 | rolled back | 30 | the release stopped; what ran before runs again, verified |
 | reported | 31, 40 | neither could be proven from here; what each machine runs is told |
 
-A dash: it ends so before it matters which engine is used."""
+A dash: tried with one engine, since the code that decides it is the same for both."""
 
 
 def faults_page(rows: tuple[Any, ...]) -> str:

@@ -89,6 +89,19 @@ def test_an_app_is_observed_with_all_its_machines(service: Service, machines: Ma
     assert [(check.name, check.status) for check in first.checks] == [("up", "passing")]
 
 
+def test_a_machine_that_is_listed_and_not_found_is_asked_for_again(service: Service, machines: Machines) -> None:
+    is_found = iter([False, False, True])
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/v1/apps/a/machines/m1":
+            return Reply(200, described("m1")) if next(is_found) else Reply(404)
+        lists = {"/v1/apps/a/machines?limit=100": [described("m1")], "/v1/apps/a/volumes": []}
+        return Reply(200, lists.get(asked.path, APP))
+
+    service.answer = answer
+    assert dict(machines.observe("a").versions) == {"m1": "01V"}
+
+
 def test_an_app_that_does_not_exist_is_observed_as_nothing(machines: Machines) -> None:
     assert not machines.observe("nobody").exists
 

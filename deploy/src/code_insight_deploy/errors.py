@@ -109,6 +109,12 @@ class BuildFailed(DeployError):
     exit_code = NOT_BUILT
 
 
+class EngineGone(DeployError):
+    """The Docker engine stopped to answer, or refused something that it should do."""
+
+    exit_code = NOT_BUILT
+
+
 class NotReproducible(BuildFailed):
     """Two builds of one tree are not the same image."""
 

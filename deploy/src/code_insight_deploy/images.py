@@ -25,7 +25,7 @@ from docker.models.images import Image
 
 from code_insight_deploy.apps import App
 from code_insight_deploy.buildlog import BuildLog
-from code_insight_deploy.errors import BuildFailed, NoBase, NoEngine, NotReproducible
+from code_insight_deploy.errors import BuildFailed, EngineGone, NoBase, NoEngine, NotReproducible
 from code_insight_deploy.proofs import BuiltImage, SourceTree
 from code_insight_deploy.repacking import EPOCH, repack
 from code_insight_deploy.source import archive
@@ -43,7 +43,10 @@ Say = Callable[[str], None]
 
 @contextlib.contextmanager
 def engine() -> Iterator[docker.DockerClient]:
-    """The engine that the docker command would speak to. Raises NoEngine when none answers."""
+    """The engine that the docker command would speak to.
+
+    Raises NoEngine when none answers, and EngineGone when it does not any more before the end of the `with` statement.
+    """
     try:
         client = docker.from_env(timeout=BUILD_SECONDS)
     except docker.errors.DockerException as error:
@@ -53,7 +56,13 @@ def engine() -> Iterator[docker.DockerClient]:
             client.ping()
         except (docker.errors.DockerException, requests.RequestException) as error:
             raise _no_engine(error) from error
-        yield client
+        try:
+            yield client
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise EngineGone(
+                f"the Docker engine went away, or refused: {error}",
+                "See that it runs (`docker info`), then start the same command again. The app is as it was.",
+            ) from error
 
 
 def _no_engine(error: Exception) -> NoEngine:
@@ -212,9 +221,12 @@ def _post_build(
     if answer.status_code != requests.codes.ok:
         raise BuildFailed(f"the engine refused the build: {answer.text.strip()}", "The engine must know BuildKit.")
     log = BuildLog()
-    with answer:
-        for line in answer.iter_lines():
-            _follow(json.loads(line), log, say)
+    try:
+        with answer:
+            for line in answer.iter_lines():
+                _follow(json.loads(line), log, say)
+    except json.JSONDecodeError as error:  # it has ended in the middle of a message
+        raise requests.ConnectionError(f"its answer broke off: {error}") from error
 
 
 def _follow(message: dict[str, object], log: BuildLog, say: Say) -> None:

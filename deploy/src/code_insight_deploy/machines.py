@@ -33,6 +33,8 @@ LONGEST_WAIT_SECONDS = 60
 FRESH_SECONDS = 30.0
 """For how long what was just created may still be unknown to other parts of the platform."""
 FRESH_PAUSE_SECONDS = 0.5
+LAG_SECONDS = 10.0
+"""For how long a machine may be listed and not found."""
 BURST, CHANGE_SECONDS = 3, 1.0
 READ_BURST, READ_SECONDS = 10, 0.2
 GONE = frozenset({"destroyed", "destroying", "replaced", "migrated"})
@@ -109,11 +111,13 @@ class Machines:
 
     def machine(self, app: str, machine: str) -> Machine | None:
         """The machine; None when there is none of that id, or it was destroyed."""
+        found = self._machine(app, machine)
+        return None if found is None or found.state in GONE else found
+
+    def _machine(self, app: str, machine: str) -> Machine | None:
+        """The machine, destroyed or not; None when it is not found."""
         answer = self._read(f"read machine {machine}", _machine_path(app, machine), fresh=_machine_path(app, machine))
-        if answer.status == httpx2.codes.NOT_FOUND:
-            return None
-        found = _understood(answer, _machine)
-        return None if found.state in GONE else found
+        return None if answer.status == httpx2.codes.NOT_FOUND else _understood(answer, _machine)
 
     def volumes(self, app: str) -> tuple[Volume, ...]:
         """The app's volumes by id, without those that are being destroyed."""
@@ -175,16 +179,19 @@ class Machines:
         return _understood(answer, lambda said: str(said["organization"]["slug"]))
 
     def _machines(self, app: str) -> tuple[Machine, ...]:
-        """All of them; once more while one that was just created is missing.
-
-        The list may lag behind: it is believed for which machines there are, and each is asked for what it is.
+        """All of them. The list may lag behind: it is believed for which machines there are, and each is asked for what
+        it is. Once more while one that was just created is missing in the list, or one of the list is not found.
         """
+        until = time.monotonic() + LAG_SECONDS
         while True:
             listed = {_machine_path(app, machine.id): machine for machine in self._pages(app)}
             fresh = [path for path in self._fresh if path.startswith(f"{_app_path(app)}/") and self._is_fresh(path)]
-            if all(path in listed for path in fresh):
-                ids = sorted(machine.id for machine in listed.values() if machine.state not in GONE)
-                return tuple(machine for machine in (self.machine(app, id_) for id_ in ids) if machine)
+            ids = sorted(machine.id for machine in listed.values() if machine.state not in GONE)
+            found = [self._machine(app, id_) for id_ in ids]
+            if None not in found and all(path in listed for path in fresh):
+                return tuple(machine for machine in found if machine and machine.state not in GONE)
+            if None in found and time.monotonic() > until:
+                raise PlatformFailed(f"{app} has machine {ids[found.index(None)]}, which is not found", TRY_LATER)
             time.sleep(FRESH_PAUSE_SECONDS)
 
     def _pages(self, app: str) -> Iterator[Machine]:
@@ -205,7 +212,12 @@ class Machines:
     def create_app(self, name: str, organization: str) -> None:
         """Make an app. Raises NameTaken with the way out when somebody has one of that name."""
         body = {"name": name, "org_slug": organization}
-        answer = self._change("create app", name, "POST", "/v1/apps", body)
+        try:
+            answer = self._change("create app", name, "POST", "/v1/apps", body)
+        except Ambiguous:
+            if self._app(name) != organization:
+                raise
+            return
         if answer.status >= httpx2.codes.BAD_REQUEST:
             raise _not_created(name, organization, answer)
         self._fresh[_app_path(name)] = time.monotonic() + FRESH_SECONDS
@@ -571,16 +583,19 @@ def _refused(what: str, answer: Answer) -> NoToken | LeaseHeld | PlanOvertaken |
 
 
 def _not_created(name: str, organization: str, answer: Answer) -> NameTaken | NoToken | PlatformFailed:
-    if (
-        answer.status == httpx2.codes.UNPROCESSABLE_CONTENT
-        and "taken" in answer.body.decode("utf-8", "replace").lower()
-    ):
-        return NameTaken(
-            f"could not create app {name} in {organization}: the name is taken",
-            "Choose another name in the app's file (`app = …`), or with --repository for the app that has the images; "
-            "names are shared by all users of Fly. If it is yours, in another organization, use a token of that one.",
-        )
+    is_refused = answer.status == httpx2.codes.UNPROCESSABLE_CONTENT
+    if is_refused and "taken" in answer.body.decode("utf-8", "replace").lower():
+        return name_taken(name, organization)
     return _failed(f"create app {name} in {organization}", answer)
+
+
+def name_taken(name: str, organization: str) -> NameTaken:
+    """That somebody has the name, with the ways out."""
+    return NameTaken(
+        f"could not create app {name} in {organization}: the name is taken",
+        "Choose another name in the app's file (`app = …`), or with --repository for the app that has the images; "
+        "names are shared by all users of Fly. If it is yours, in another organization, use a token of that one.",
+    )
 
 
 # Paths

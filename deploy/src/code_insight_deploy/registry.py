@@ -58,12 +58,13 @@ def push(
     say: Say,
     *,
     renew: Callable[[], Secret] | None = None,
-    stalled_seconds: float = STALLED_SECONDS,
+    stalled_seconds: float | None = None,
 ) -> PublishedImage:
     """The smoked image in `repository`, under the tag that it has here; nothing is sent when it is there already.
 
     When the token expires meanwhile, `renew` is asked for another, once. Raises PushFailed when the registry refuses
-    it, does not move for `stalled_seconds`, or has something else afterwards; NoToken when reading is refused.
+    it, does not move for `stalled_seconds` (else STALLED_SECONDS), or has something else afterwards; NoToken when
+    reading is refused.
     """
     _refuse_too_large(smoked)
     tag = smoked.image.reference.rpartition(":")[2]
@@ -72,7 +73,8 @@ def push(
         if there and there.is_of(smoked):
             say(f"already in the registry: {target.registry}/{repository}:{tag}")
             return _confirmed(registry, repository, tag, there, smoked)
-    token = _send(client, target, smoked, f"{target.registry}/{repository}", tag, say, renew, stalled_seconds)
+    seconds = STALLED_SECONDS if stalled_seconds is None else stalled_seconds
+    token = _send(client, target, smoked, f"{target.registry}/{repository}", tag, say, renew, seconds)
     with Registry(dataclasses.replace(target, token=token)) as registry:
         return _confirmed(registry, repository, tag, registry.image(repository, tag), smoked)
 

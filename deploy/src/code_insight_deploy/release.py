@@ -435,7 +435,7 @@ def go_back(run: Run, plan: Plan, before: Identity | None, failure: BaseExceptio
             if observed.versions == plan.observed.versions:
                 _verify_unchanged(run, plan, before)
                 _note_if_possible(run, "failed", because=because, changed=False)
-                return Untouched(because, f"{next_step} {plan.app} is as it was: no machine has changed.".strip())
+                return Untouched(because, f"{next_step}\n{plan.app} is as it was: no machine has changed.".strip())
             _refuse_to_overwrite(plan, observed)
             rolled_back = return_to(run, plan.way_back, because)
         except (DeployError, KeyboardInterrupt) as error:

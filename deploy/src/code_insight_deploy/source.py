@@ -76,9 +76,14 @@ def _dirty(top: Path, commit: str, tree: str) -> DirtyTree:
 
 def _git(folder: Path, *arguments: str, index: Path | None = None, absent: str = "") -> str:
     """What git says, without the last newline. A failure is NoSource with the sentence `absent`, when given."""
-    ran = subprocess.run(
-        ["git", *arguments], cwd=folder, env=_environment(index), capture_output=True, text=True, check=False
-    )
+    try:
+        ran = subprocess.run(
+            ["git", *arguments], cwd=folder, env=_environment(index), capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise NoSource(
+            f"git cannot be run in {folder}: {error.strerror}", "Install git, or name a folder with --folder."
+        ) from error
     if ran.returncode == 0:
         return ran.stdout.rstrip("\n")
     if absent:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from code_insight_deploy import registry
-from code_insight_deploy.errors import Inconclusive, NotVerified, PlatformFailed
+from code_insight_deploy.errors import Inconclusive, NoToken, NotVerified, PlatformFailed
 from code_insight_deploy.machines import Machines
 from code_insight_deploy.probing import Identity, NoAnswer, Probe, WrongAnswer, ask_as_a_client, patiently
 from code_insight_deploy.proofs import Evidence, Machine, Observed, Verified
@@ -75,7 +75,7 @@ class _Run:
             raise NotVerified(
                 f"{self.expected.app}: {claim}: no: {error}", "See `status` for every machine."
             ) from error
-        except (NoAnswer, PlatformFailed) as error:
+        except (NoAnswer, PlatformFailed, NoToken) as error:
             happened = f"{self.expected.app}: {claim}: this could not be told: {error}"
             raise Inconclusive(happened, "Look again with `verify`; nothing is changed by it.") from error
         found = Evidence(claim=claim, seen=seen, seconds=round(time.monotonic() - started, 3))
@@ -269,18 +269,21 @@ def _serves_a_client(run: _Run) -> str:
 
 
 def _stayed_so(run: _Run) -> str:
-    """Asked again and again, the same processes answer, and the platform finds them well. No second chance here."""
+    """Asked again and again, the platform finds them well, and the same processes answer. No second chance here.
+
+    The platform comes first: its edge may hold a request back until a machine that fails a check passes it again.
+    """
     ends, samples = time.monotonic() + run.patience.window_seconds, 0
     while True:
-        try:
-            _as_expected(run, run.probe.identity())
-        except NotYet as error:
-            raise Mismatch(str(error)) from error
         seen = run.machines.observe(run.expected.app)
         _compare(run, seen)
         _none_ended(run, seen)
         if failing := _failing(seen):
             raise Mismatch(f"a check passes and fails by turns: {failing}")
+        try:
+            _as_expected(run, run.probe.identity())
+        except NotYet as error:
+            raise Mismatch(str(error)) from error
         samples += 1
         if time.monotonic() >= ends:
             return f"{samples} samples, no restart, no other version, all checks pass"

@@ -168,7 +168,7 @@ def test_a_process_crashes_until_no_restarts_are_left(fly: Fly, pushed: tuple[Pu
 
 
 def test_a_check_passes_and_fails_by_turns(fly: Fly, pushed: tuple[Pushed, Pushed]) -> None:
-    order(fly, "create_machine", "check_flaps")
+    order(fly, "create_machine", "check_flaps", seconds=1)
     made = fly.create(pushed[0].by_digest)
     for status in ("passing", "critical", "passing"):
         fly.until(made["id"], lambda said, status=status: said["checks"][0]["status"] == status)  # type: ignore[misc]

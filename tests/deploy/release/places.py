@@ -7,7 +7,7 @@ smoked and pushed once.
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,16 @@ class Told:
     """What an operator was told."""
 
     lines: list[str] = field(default_factory=list)
+    waiting: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What happens, once, as soon as a line has this in it."""
 
     def step(self, name: str) -> None:
-        self.lines.append(f"● {name}")
+        self(f"● {name}")
 
     def __call__(self, line: str) -> None:
         self.lines.append(line)
+        for text in [text for text in self.waiting if text in line]:
+            self.waiting.pop(text)()
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -88,6 +92,12 @@ class Operator:
     order: dict[str, Any] = field(default_factory=dict)
     file: Path | None = None
     """The app's file; fly.toml of the clone when there is no other."""
+    named: str = ""
+    """The app's name as the operator says it; "" takes the file for any app."""
+    other_tokens: list[str] = field(default_factory=list)
+    """That the operator has had as well."""
+    environment: Mapping[str, str] | None = None
+    """Instead of one with the token."""
 
     def commit(self, text: str) -> str:
         """The clone has another commit, whose tree says `text`."""
@@ -105,13 +115,16 @@ class Operator:
 
     @property
     def target(self) -> Target:
-        sim = self.sim
-        return targets.local(sim.flaps_url, sim.api_url, sim.registry_host, str(sim.flyctl), self.token, sim.app_url)
+        """As the environment says it, but for the address of the app."""
+        environment = {"FLYCTL": str(self.sim.flyctl), **self.sim.environment(self.token)}
+        said = targets.fly(environment if self.environment is None else self.environment)
+        return dataclasses.replace(said, name="local", url_of=self.sim.app_url)
 
     @contextlib.contextmanager
     def run(self) -> Iterator[Run]:
         """One command's dealings with the app."""
-        app = dataclasses.replace(apps.read_app(self.file or self.repository.folder / "fly.toml"), name=self.app)
+        file = self.file or self.repository.folder / "fly.toml"
+        app = dataclasses.replace(apps.read_app(file, name=self.named), name=self.app)
         asked = {"organization": "personal", "engine": self.engine, "patience": PATIENCE, **self.order}
         order = Order(folder=self.repository.folder, app=app, base=self.base, **asked)
         with release.opened(order, self.target, self.state, self.told) as run:

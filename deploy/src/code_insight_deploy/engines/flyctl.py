@@ -21,12 +21,13 @@ from pathlib import Path
 
 from code_insight_deploy.engines import Journal, Say, applied
 from code_insight_deploy.errors import PlatformFailed, Refused
-from code_insight_deploy.machines import Machines
+from code_insight_deploy.machines import Machines, name_taken
 from code_insight_deploy.proofs import Applied, Plan, Verb
 from code_insight_deploy.targets import Target
 
 DEPLOY_SECONDS = 1800.0
 COMMAND_SECONDS = 120.0
+END_SECONDS = 10.0
 LAST_LINES = 15
 INSTALL = "Install it (https://fly.io/docs/flyctl/install/), or pass --engine machines, which does without."
 
@@ -47,7 +48,7 @@ class FlyctlEngine:
         with _Flyctl.at(self.target, say) as flyctl:
             verbs = {action.verb for action in plan.actions}
             if Verb.CREATE_APP in verbs:
-                flyctl.run(journal, create_command(plan.app, self.organization), COMMAND_SECONDS)
+                self._create_app(flyctl, plan.app, journal)
             for action in plan.actions:
                 if action.verb is Verb.DESTROY_MACHINE and not plan.replaces:
                     flyctl.run(journal, destroy_command(plan.app, action.subject), COMMAND_SECONDS)
@@ -59,6 +60,14 @@ class FlyctlEngine:
                 )
                 return applied(plan, self.machines.observe(plan.app).versions, _release(said))
         return applied(plan, self.machines.observe(plan.app).versions)
+
+    def _create_app(self, flyctl: "_Flyctl", app: str, journal: Journal) -> None:
+        try:
+            flyctl.run(journal, create_command(app, self.organization), COMMAND_SECONDS)
+        except PlatformFailed as error:
+            if "already been taken" in error.happened:
+                raise name_taken(app, self.organization) from error
+            raise
 
 
 def can_apply(plan: Plan) -> bool:
@@ -165,8 +174,13 @@ def environment(target: Target, home: Path) -> dict[str, str]:
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
-    """The program and all that it started are gone."""
+    """The program and all that it started are gone. Asked to end, flyctl gives its leases back, so that they are in
+    nobody's way.
+    """
     with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
         os.killpg(process.pid, signal.SIGKILL)
 
 

@@ -14,7 +14,8 @@ from code_insight_deploy.planning import short
 from code_insight_deploy.probing import patiently
 from code_insight_deploy.proofs import Action, Applied, Machine, Plan, Verb
 
-LEASE_SECONDS = 30
+LEASE_SECONDS = 15
+"""Renewed meanwhile; one that is left behind is outlasted by whoever waits for the lock."""
 LOOK = "See `status` for every machine."
 
 

@@ -51,7 +51,6 @@ class Checks:
     def __init__(self) -> None:
         self._client = httpx2.AsyncClient(trust_env=False)
         self._due: dict[tuple[str, str], float] = {}
-        self._count: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, machine: Machine, *, keep: bool = False) -> None:
@@ -73,9 +72,8 @@ class Checks:
             if now < self._due.get(key, 0):
                 continue
             interval = min(seconds_of(check.said.get("interval"), MOST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
-            waited_for = machine.checks.get(check.name, {}).get("status") != "passing"
-            is_eager = waited_for and "check_flaps" not in machine.troubles
-            self._due[key] = now + (min(interval, EAGER_SECONDS) if is_eager else interval)
+            passing = machine.checks.get(check.name, {}).get("status") == "passing"
+            self._due[key] = now + (interval if passing else min(interval, EAGER_SECONDS))
             task = asyncio.create_task(self._run(machine, machine.version, check, seen, changed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -93,9 +91,7 @@ class Checks:
         passed, output = await self._look(check, seen)
         if machine.version != version or machine.state != "started":
             return
-        self._count[machine.id] = self._count.get(machine.id, 0) + 1
-        flaps = "check_flaps" in machine.troubles and self._count[machine.id] % 2
-        if "check_never_passes" in machine.troubles or flaps:
+        if "check_never_passes" in machine.troubles or _is_down(machine):
             passed, output = False, "flysim: ordered to fail"
         in_grace = time.time() - machine.started_at < seconds_of(check.said.get("grace_period"), 0)
         status = "passing" if passed else "warning" if in_grace else "critical"
@@ -123,6 +119,12 @@ class Checks:
             check.said.get("method") or "GET", url, headers=headers, timeout=timeout, follow_redirects=False
         )
         return answer.status_code in OK, f"{answer.status_code}: {answer.text}"
+
+
+def _is_down(machine: Machine) -> bool:
+    """Whether a machine that is well and unwell by turns is unwell now; it begins with the former."""
+    flaps = machine.troubles.get("check_flaps")
+    return bool(flaps and (time.time() - machine.started_at) // flaps["seconds"] % 2)
 
 
 async def _connect(port: int, timeout: float) -> tuple[bool, str]:

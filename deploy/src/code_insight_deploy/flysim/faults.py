@@ -23,7 +23,7 @@ Effect = Literal[
     "keeps_old_process",  # the API shows the new version, while the process of the old one goes on
     "never_starts",  # it stays in `starting`
     "crash_loop",  # its process dies as soon as it runs, until no more restarts are left
-    "check_flaps",  # its checks pass and fail by turns
+    "check_flaps",  # its checks pass and fail by turns, each for `seconds`
     "check_never_passes",
     "destroy_machine",  # somebody destroys it just before the call
     "replace_machine",  # somebody updates it (same configuration, new version) just before the call

@@ -200,11 +200,13 @@ def _create(deployment: Deployment, *, first: bool, cordoned: bool = False, **me
         "lease_ttl": NEW_LEASE_SECONDS,
     }
     machine: Json = deployment.machines("POST", "/machines", asked)
-    _smoke(deployment, machine)
-    _wait(deployment, machine, "started")
-    _until_healthy(deployment, machine)
-    _processes(deployment, machine)
-    deployment.machines("DELETE", f"/machines/{machine['id']}/lease", nonce=machine["nonce"])
+    try:
+        _smoke(deployment, machine)
+        _wait(deployment, machine, "started")
+        _until_healthy(deployment, machine)
+        _processes(deployment, machine)
+    finally:
+        deployment.machines("DELETE", f"/machines/{machine['id']}/lease", nonce=machine["nonce"])
     return machine
 
 
