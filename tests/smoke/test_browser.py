@@ -65,7 +65,6 @@ ODD_PAGES = {
 HARMFUL = "<img src=x onerror=alert(1)>.py"
 MANY = 10_000
 MOST_PIXELS = 4_000  # of a page's height in its picture
-GRAVE = {"serious", "critical"}
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +162,7 @@ def test_a_page_fits_its_screen_and_can_be_used_by_all(opened: Tabs, name: str, 
     _keep_picture(page, f"{name}-{device}-{scheme}")
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[device]
     violations = Axe().run(page).response["violations"]
-    assert [_told(one) for one in violations if one["impact"] in GRAVE] == []
+    assert [_told(one) for one in violations] == []
 
 
 @pytest.mark.parametrize("device", WIDTHS)
@@ -206,6 +205,7 @@ def test_a_question_is_answered_with_what_its_request_gets_from_the_server(
     page = opened("/", java_script_enabled=with_script)
     page.locator("#try label[for^=tool-]", has_text=re.compile("^symbol$")).click()
     form = page.locator("#try form:visible")
+    form.get_by_label("repository").fill("starlette")
     form.get_by_label("name").fill("Router.add_route")
     form.get_by_role("button", name="Ask").click()
     answer = page.locator("pre.answer")
