@@ -10,7 +10,7 @@ import bisect
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 
 from code_insight.model import FileRole, SourceFile, Symbol, is_aside
@@ -50,7 +50,7 @@ class Relevant:
     file: SourceFile
     score: float  # of the whole text, BM25
     passages: tuple[Passage, ...]  # best first
-    terms: frozenset[str] = field(default=frozenset())
+    terms: frozenset[str]
 
 
 def role_weight(file: SourceFile) -> float:

@@ -31,6 +31,12 @@ def packed(indexed: IndexedCommit, found: Context, budget_tokens: int) -> Answer
     shown = listed.data["shown"]
     rows = [group[:count] for group, count in zip(rows, shown[1:4], strict=True)]
     left = 4 * budget_tokens - len(answer(top, _sections(found, rows), budget_tokens).text.encode("utf-8", "replace"))
+    whole = _unfold(groups, rows, left)
+    return answer(top, _sections(found, rows), budget_tokens, **data, whole=whole)
+
+
+def _unfold(groups: list[tuple[Piece, ...]], rows: list[list[str]], left: int) -> int:
+    """How many pieces have all their lines in `rows` now: the best first, each where `left` bytes have room for it."""
     whole: list[Piece] = []
     for group, kept in zip(groups, rows, strict=True):
         for place, piece in enumerate(group[: len(kept)]):
@@ -40,8 +46,7 @@ def packed(indexed: IndexedCommit, found: Context, budget_tokens: int) -> Answer
                 kept[place] += f"\n{text}"
                 whole.append(piece)
                 left -= cost
-    made = answer(top, _sections(found, rows), budget_tokens, **data, whole=len(whole))
-    return Answer(made.text, made.data)
+    return len(whole)
 
 
 def _sections(found: Context, rows: Sequence[list[str]]) -> list[Section]:
@@ -53,11 +58,10 @@ def _sections(found: Context, rows: Sequence[list[str]]) -> list[Section]:
         for one in found.commits[:5]
     ]
     together = [f"  {other.path}: in {other.support:,} commits with {path}" for path, other in found.together]
-    raise_it = lambda _: "Raise budget_tokens."  # noqa: E731
     return [
         Section("Files, the likeliest first", files, keep=3),
         *(
-            Section(title, kept, raise_it, keep=2, total=len(group))
+            Section(title, kept, lambda _: "Raise budget_tokens.", keep=2, total=len(group))
             for title, kept, group in zip(_TITLES, rows, groups, strict=True)
         ),
         Section("Commits that say the same", commits),
@@ -78,7 +82,7 @@ def _file(place: int, path: str, reasons: tuple[Reason, ...]) -> str:
 
 
 def _row(piece: Piece) -> str:
-    """One line for a piece: where, what, why; without a symbol also the lines that say most."""
+    """One line for a piece: where, what, why."""
     symbol = piece.symbol
     place = f"  {piece.file.path}:{piece.first}-{piece.last}"
     if symbol is None:
@@ -107,7 +111,6 @@ _SENTENCES = {
     ReasonKind.USED_BY: "used by {}",
     ReasonKind.USES: "uses {}",
     ReasonKind.COMMIT: "changed by {}",
-    ReasonKind.TOGETHER: "often changed with {}",
 }
 
 

@@ -35,7 +35,6 @@ class Piece:
     symbol: Symbol | None  # that they define; None when they stand outside of all
     first: int
     lines: tuple[str, ...]  # all of them
-    telling: tuple[tuple[int, str], ...]  # those with most words of the task, in order
     reasons: tuple[Reason, ...]
 
     @property
@@ -116,11 +115,11 @@ class _Pieces:
             if (file := files.get(place.path)) and place.line:
                 symbol = innermost(self._reader.symbols_in(file.path), place.line)
                 reason = Reason(ReasonKind.PLACE, str(place.line))
-                if piece := self._piece(file, symbol, place.line - _WINDOW, place.line + _WINDOW, (), (reason,)):
+                if piece := self._piece(file, symbol, place.line - _WINDOW, place.line + _WINDOW, (reason,)):
                     yield piece
         for symbol in [symbol for symbol in self._weighing.named if symbol.path in files][:_NAMED_FIRST]:
             reason = Reason(ReasonKind.NAMED, symbol.qualified_name)
-            if piece := self._piece(files[symbol.path], symbol, 0, 0, (), (reason,)):
+            if piece := self._piece(files[symbol.path], symbol, 0, 0, (reason,)):
                 yield piece
 
     def _of_file(self, ranked: Ranked) -> Iterator[tuple[float, Passage]]:
@@ -136,7 +135,7 @@ class _Pieces:
         reasons = [Reason(ReasonKind.WORDS, self._weighing.words(passage.terms))]
         commits = [commit for commit in self._weighing.commits if path in commit.paths]
         reasons += [Reason(ReasonKind.COMMIT, commit.entry.oid[:10]) for commit in commits[:1]]
-        return self._piece(passage.file, passage.symbol, passage.first, passage.last, passage.lines, tuple(reasons))
+        return self._piece(passage.file, passage.symbol, passage.first, passage.last, tuple(reasons))
 
     def neighbours(self, indexed: IndexedCommit, centres: list[Piece]) -> Iterator[Piece]:
         """Who uses what matters most, and whom it uses, where that is sure."""
@@ -169,7 +168,7 @@ class _Pieces:
         left = _NEIGHBOURS
         for symbol in dict.fromkeys(symbols):
             file = self._reader.file(symbol.path)
-            if left and file and (piece := self._piece(file, symbol, 0, 0, (), (reason,))):
+            if left and file and (piece := self._piece(file, symbol, 0, 0, (reason,))):
                 left -= 1
                 yield piece
 
@@ -179,7 +178,6 @@ class _Pieces:
         symbol: Symbol | None,
         first: int,
         last: int,
-        telling: tuple[tuple[int, str], ...],
         reasons: tuple[Reason, ...],
     ) -> Piece | None:
         """The lines of the symbol, else those given; None when they were given before."""
@@ -190,7 +188,7 @@ class _Pieces:
         if (file.path, first, last) in self._seen or first > last:
             return None
         self._seen.add((file.path, first, last))
-        return Piece(file, symbol, first, tuple(lines[first - 1 : last]), telling, reasons)
+        return Piece(file, symbol, first, tuple(lines[first - 1 : last]), reasons)
 
 
 def _shown_as(file: SourceFile) -> FileRole:

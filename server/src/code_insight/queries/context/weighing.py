@@ -36,7 +36,6 @@ class ReasonKind(StrEnum):
     USED_BY = "used_by"  # what matters uses it
     USES = "uses"  # it uses what matters
     COMMIT = "commit"  # a commit that says the same changed it
-    TOGETHER = "together"  # it was often changed with what matters
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Reason:
     """One of them."""
 
     kind: ReasonKind
-    what: str  # line, words, name of a symbol, commit, path; "" where there is nothing more to say
+    what: str  # line, words, name of a symbol, commit; "" where there is nothing more to say
 
 
 @dataclass(frozen=True, slots=True)
