@@ -32,6 +32,7 @@ from rich.table import Table
 
 _CODE = frozenset(language.name for language in LANGUAGES if language.has_symbols and not language.headings)
 _MOST_CHANGED = 3
+_ALL_COMMITS = 1_000_000  # of those that are indexed, none is forgotten while others are
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Plain:
 
 def results(repository: Path, most: int, *, subject_only: bool, data: Path) -> Iterator[Result]:
     """Each question that has an answer, the oldest first."""
-    limits = CatalogLimits(ClonePolicy(()), (repository.resolve(),), total_bytes=1 << 30, commits=most + 1)
+    limits = CatalogLimits(ClonePolicy(()), (repository.resolve(),), total_bytes=1 << 30, commits=_ALL_COMMITS)
     catalog, plain = Catalog(data, limits), Plain()
     for question, indexed in reversed(list(_indexed(catalog, repository, most))):
         message = question.message.partition("\n")[0] if subject_only else question.message
