@@ -10,6 +10,7 @@ of the wall, in ms, least and CPU of the server's process beside the median.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import random
 import statistics
 import subprocess
@@ -42,7 +43,9 @@ def main() -> None:
         files = [path for path in sorted(folder.rglob("*.py")) if 5_000 < path.stat().st_size < 200_000]
         data = Path(name, "data")
         repository = servers.index_repository(folder, data)
-        with servers.started(servers.ours(data, repository, "")) as (process, port):
+        ours = servers.ours(data, repository, "")
+        allowed = {**ours.environment, "CODE_INSIGHT_LOCAL_FOLDERS": name}
+        with servers.started(dataclasses.replace(ours, environment=allowed)) as (process, port):
             servers.wait_until_ready(port)
             for number in range(options.changes):
                 file = chance.choice(files)

@@ -210,7 +210,7 @@ class Catalog:
             commits = store.commits(source.repository, home / "index.db")
             indexed = next(commit for commit in commits if ref in commit.refs)
             if len(commits) == 1 or parsed > _FEW_BLOBS:
-                self._survey(home, indexed)
+                _keep_survey(home, indexed, _survey(indexed))
             history = self._extend(source, home, indexed, call)
             keeping.note_use(home, indexed.commit.oid)
             keeping.forget_uses(home, [commit.commit.oid for commit in commits])
@@ -223,16 +223,6 @@ class Catalog:
         configured = [self._home_of(held) for held in self._everything() if held.url in wanted]
         for name in keeping.make_room(self.folder, self.limits.store_bytes, busy, configured):
             _log.warning("%s was taken away: CODE_INSIGHT_STORE_BYTES_MAX is reached", unquote(name))
-
-    def _survey(self, home: Path, indexed: IndexedCommit) -> None:
-        """The commit has a survey of its own."""
-        with Reader(indexed) as reader:
-            if reader.is_surveyed():
-                return
-            central = tuple((symbol.blob, symbol.position, users) for symbol, users in centrality.central(reader))
-            found = Survey(central, tuple((one.what, one.name, one.target) for one in entries.entry_points(reader)))
-        with Writer(home / "index.db") as writer:
-            writer.set_survey(indexed.commit.oid, found)
 
     def _extend(self, source: _Folder | _Remote, home: Path, indexed: IndexedCommit, call: git.Call) -> HistoryEnd:
         """How far back the history goes after one more step; what hinders it does not hinder other answers."""
@@ -247,17 +237,19 @@ class Catalog:
     def deepen(self, indexed: IndexedCommit, call: git.Call | None = None) -> Iterator[HistoryEnd]:
         """How far back the history of a commit goes, after each of the steps that lead as far as it can be had.
 
-        Before the first of them, the commit gets a survey of its own if it has none.
-
-        A shallow one is fetched, ever more of it. Others may add to the repository between two steps. Raises what
-        `add` raises; what was read before is kept.
+        Before the first of them, the commit gets a survey of its own if it has none. A shallow history is fetched, ever
+        more of it. Others may add to the repository between two steps. Raises what `add` raises; what was read before
+        is kept.
         """
         source = self._source(indexed.repository.url)
         call = self._with_deadline(call or git.Call(), time.monotonic() + self.limits.job_seconds)
         depth = _FIRST_DEPTH
+        with self._job(call):
+            survey = _survey(indexed)  # takes a second of a large repository, in which others may add to it
         while True:
             with self._job(call), self._home(indexed.repository, call, must_exist=True) as home:
-                self._survey(home, indexed)
+                _keep_survey(home, indexed, survey)
+                survey = None
                 found = source.extend(home, indexed.commit.oid, call, self.limits)
                 if found.end is HistoryEnd.SHALLOW and depth <= 10 * self.limits.history.commits:
                     is_more = source.fetch_deeper(home, indexed.commit.oid, depth, call, self.limits)
@@ -518,6 +510,21 @@ def _write(path: Path, text: str) -> None:
 
 def _plain(name: str) -> str:
     return name.strip().removeprefix("https://").strip("/").removesuffix(".git")
+
+
+def _survey(indexed: IndexedCommit) -> Survey | None:
+    """What matters most in a commit; None when it has a survey of its own already."""
+    with Reader(indexed) as reader:
+        if reader.is_surveyed():
+            return None
+        central = tuple((symbol.blob, symbol.position, users) for symbol, users in centrality.central(reader))
+        return Survey(central, tuple((one.what, one.name, one.target) for one in entries.entry_points(reader)))
+
+
+def _keep_survey(home: Path, indexed: IndexedCommit, found: Survey | None) -> None:
+    if found:
+        with Writer(home / "index.db") as writer:
+            writer.set_survey(indexed.commit.oid, found)
 
 
 def _parted(asked: str, everything: list[Repository]) -> tuple[str, str]:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from code_insight.errors import NotFound
 from code_insight.model import FileRole
 from code_insight.queries import place_order
 from code_insight.queries.files import normal_path, unknown_path
@@ -59,8 +58,6 @@ def dependencies(indexed: IndexedCommit, path: str = "") -> Dependencies:
             raise unknown_path(reader, wanted)
         found = imports(reader)
         mine = [one for one in found if one.path in inside]
-        if is_file and not mine and not any(wanted in one.target.paths for one in found):
-            raise _no_imports(wanted)
         grouped = _files_around if is_file else _folders_around
         outgoing, incoming = grouped(found, inside, roles)
         return Dependencies(
@@ -72,12 +69,6 @@ def dependencies(indexed: IndexedCommit, path: str = "") -> Dependencies:
             packages=tuple(_packages(reader, mine)),
             unresolved=sum(not one.target.paths and not one.target.package for one in mine),
         )
-
-
-def _no_imports(path: str) -> NotFound:
-    return NotFound(
-        f"{path} imports nothing, and nothing imports it.", "Ask references for a symbol, or search for it."
-    )
 
 
 Edges = tuple[tuple[Edge, ...], tuple[Edge, ...]]

@@ -171,6 +171,8 @@ def _dependencies(indexed: IndexedCommit, path: str, direction: str, budget_toke
     top = head(indexed)
     if found.unresolved:
         top += f"\n{found.unresolved:,} of its imports mean neither a file here nor a known package."
+    elif found.is_file and not (found.imports or found.imported_by or found.packages):
+        top += f"\n{found.path} imports nothing, and nothing imports it. Ask references for a symbol, or search for it."
     return answer(top, sections, budget_tokens, **about(indexed), **data)
 
 
