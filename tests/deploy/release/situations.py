@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import gc
 import json
 import os
 import socket
@@ -10,7 +9,6 @@ import socketserver
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -350,12 +348,9 @@ def committed(path: str, text: str) -> Given:
 
 @contextlib.contextmanager
 def docker_is_at(address: str) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", address)
-        # docker/transport/unixconn.py leaves a socket open on which it could not connect.
-        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
         yield
-        gc.collect()
 
 
 @contextlib.contextmanager
