@@ -293,8 +293,8 @@ def test_a_commit_that_was_too_large_is_indexed_once_it_may_be(tmp_path: Path) -
 
 def test_a_file_that_took_too_long_is_tried_again_once_it_may_take_longer(tmp_path: Path) -> None:
     made = Repository(tmp_path / "slow")
-    made.commit({"a.py": "def a(): pass\n", "b.txt": "b\n"})
-    hasty = catalog_at(tmp_path, parse_seconds=1e-6)
+    made.commit({"a.py": "def a(): return [a, a(), a]\n" * 30_000, "b.txt": "b\n"})  # takes many times as long
+    hasty = catalog_at(tmp_path, parse_seconds=0.01)
     assert _reasons(hasty.add(str(made.folder)).indexed) == {"a.py": SkipReason.PARSE_TIMEOUT, "b.txt": None}
     assert hasty.add(str(made.folder)).was_known
     again = catalog_at(tmp_path).add(str(made.folder))
