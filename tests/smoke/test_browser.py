@@ -1,5 +1,6 @@
 """The pages in a real browser, asked of the running container. What they look like is kept in build/screenshots."""
 
+import contextlib
 import json
 import os
 import re
@@ -69,6 +70,13 @@ MANY = 10_000
 MOST_PIXELS = 4_000  # of a page's height in its picture
 
 
+def is_ready(address: str) -> bool:
+    """Whether it can be asked of all its repositories; it cannot when nobody listens yet."""
+    with contextlib.suppress(httpx2.HTTPError):
+        return httpx2.get(f"{address}/info?ready").status_code == 200
+    return False
+
+
 @pytest.fixture(scope="module")
 def address(engine: docker.DockerClient, image: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The running container, ready, with a repository of several commits."""
@@ -81,9 +89,9 @@ def address(engine: docker.DockerClient, image: BuiltImage, tmp_path_factory: py
     try:
         found = address_of(start(CODE_INSIGHT_REPOSITORIES="/repositories/starlette /repositories/odd"))
         deadline = time.monotonic() + INDEXED_SECONDS
-        while (status := httpx2.get(f"{found}/info?ready").status_code) != 200 and time.monotonic() < deadline:
+        while not is_ready(found):
+            assert time.monotonic() < deadline
             time.sleep(0.1)
-        assert status == 200
         yield found
     finally:
         for container in start.containers:

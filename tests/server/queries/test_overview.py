@@ -43,13 +43,13 @@ def test_a_heading_after_the_first_prose_is_not_the_title() -> None:
     assert title_of("It is fast and small, as all know.\n\n# Features\n") == ""
 
 
-def test_a_hostile_readme_costs_less_than_a_second() -> None:
-    began = time.monotonic()
+def test_a_hostile_readme_costs_seconds_of_cpu_at_most() -> None:
+    began = time.process_time()
     for text in ("<!--" * 3000, "<pre>" * 2400, "[" * 12_000, "```\n" * 3000, "<a " * 4000, "\n#" * 6000, "`" * 12_000):
         title_of(text)
         summary_of(text)
         module_docs(text)
-    assert time.monotonic() - began < 5.0
+    assert time.process_time() - began < 5.0
 
 
 def test_plain_has_no_marks_of_markdown_or_restructuredtext() -> None:
