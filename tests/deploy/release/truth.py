@@ -9,6 +9,8 @@ import httpx2
 from tests.deploy.release.places import Operator
 
 REQUESTS = 3
+ANSWER_SECONDS = 60.0
+"""More than the edge waits for a machine to become well, before it answers 503."""
 MANIFESTS = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
 
 
@@ -49,7 +51,8 @@ def look(operator: Operator) -> Truth:
 
 
 def _public(operator: Operator) -> str:
-    answer = httpx2.get(f"{operator.sim.app_url(operator.app)}/info", headers={"connection": "close"}, timeout=30)
+    url = f"{operator.sim.app_url(operator.app)}/info"
+    answer = httpx2.get(url, headers={"connection": "close"}, timeout=ANSWER_SECONDS)
     return str(answer.json()["tree"]) if answer.status_code == httpx2.codes.OK else str(answer.status_code)
 
 
