@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from code_insight.model import FileRole, HistoryEnd
+from code_insight.queries.together import present_path
 from code_insight.store import IndexedCommit, PastEntry, Reader
 
 _COMMITS_KEPT = 8
@@ -63,7 +64,7 @@ def _changes(indexed: IndexedCommit, seen: Seen) -> Changes:
         here, renames = {file.path for file in files}, past.renames()
         commits: Counter[str] = Counter()
         for _, path, _, _ in past.counts_under(""):
-            commits[_now(path, renames, here)] += 1
+            commits[present_path(path, renames, here)] += 1
         recent = past.entries(range(min(_RECENT, len(past))))
     del commits[""]
     spots = [
@@ -73,12 +74,3 @@ def _changes(indexed: IndexedCommit, seen: Seen) -> Changes:
     ]
     spots.sort(key=lambda spot: (-spot.commits * spot.lines, spot.path))
     return Changes(seen, commits, tuple(spots[:_SPOTS]), tuple(recent.values()))
-
-
-def _now(path: str, renames: Mapping[str, str], here: set[str]) -> str:
-    """Where the file of the past is in this commit; "" when it is nowhere."""
-    for _ in range(20):
-        if path in here:
-            return path
-        path = renames.get(path, "")
-    return ""
