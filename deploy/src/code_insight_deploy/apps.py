@@ -90,8 +90,6 @@ class App:
     """How long a machine may take to end after it was asked to."""
     region: str = ""
     """Where machines and volumes are created; "" leaves it to Fly."""
-    organization: str = ""
-    """That the app is created in; "" unless somebody has named one."""
     config: Path = Path()
     """The file."""
     strategy: str = "rolling"
@@ -103,7 +101,7 @@ class App:
     """All that the file says."""
 
 
-def read_app(path: Path, *, name: str = "", organization: str = "") -> App:
+def read_app(path: Path, *, name: str = "") -> App:
     """The app that the file at `path` describes. Raises BadConfig with what is missing in it, or when it is not of the
     app `name`, if one is given.
     """
@@ -111,7 +109,7 @@ def read_app(path: Path, *, name: str = "", organization: str = "") -> App:
         text = path.read_text(encoding="utf-8")
         said = tomlkit.parse(text).unwrap()
         _refuse_without_checks(path, said)
-        return _app(path, text, said, name, organization)
+        return _app(path, text, said, name)
     except OSError as error:
         raise BadConfig(f"cannot read {path}: {error.strerror}", "Name the app's file with --config.") from error
     except (tomlkit.exceptions.ParseError, ValueError, TypeError, AttributeError) as error:
@@ -132,7 +130,7 @@ def file_of(folder: Path, name: str) -> Path:
     )
 
 
-def _app(path: Path, text: str, said: Json, name: str, organization: str) -> App:
+def _app(path: Path, text: str, said: Json, name: str) -> App:
     machine, service = said["vm"][0], said["http_service"]
     if not NAME.fullmatch(str(said["app"])):
         raise ValueError(f"app = {said['app']!r}: a name has lower-case letters, digits and dashes only")
@@ -146,7 +144,6 @@ def _app(path: Path, text: str, said: Json, name: str, organization: str) -> App
         probe=service["checks"][0]["path"],
         grace_seconds=int(_seconds(said.get("kill_timeout", DEFAULT_GRACE_SECONDS))),
         region=str(said.get("primary_region", "")),
-        organization=organization,
         config=path,
         strategy=_strategy(said),
         mounts=tuple(_mount(mount) for mount in _listed(said.get("mounts"))),

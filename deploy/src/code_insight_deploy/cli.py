@@ -187,7 +187,7 @@ def _run(options: argparse.Namespace, paper: Paper) -> Iterator[Run]:
 
 
 def _order(options: argparse.Namespace) -> Order:
-    app = apps.read_app(_config(options), name=options.app, organization=options.org)
+    app = apps.read_app(_config(options), name=options.app)
     patience = Patience(options.settle_seconds, options.window_seconds)
     return Order(
         folder=options.folder,

@@ -135,7 +135,7 @@ def _source(folder: Path) -> str:
 
 def _configuration(seen: Examination) -> str:
     wishes = seen.wishes
-    app = apps.read_app(wishes.config, name=wishes.app, organization=wishes.organization)
+    app = apps.read_app(wishes.config, name=wishes.app)
     apps.machine_config(app, "image")
     seen.app = app
     memory = app.memory_bytes // apps.MEGABYTE

@@ -270,9 +270,7 @@ def attested(run: Run, tree: SourceTree, image: PublishedImage, build: Build) ->
 
 def smoke(run: Run, engine: Any, built: BuiltImage) -> Smoked:
     """The image ran here as a machine of the app would run it."""
-    from code_insight_deploy import (
-        smoking,
-    )  # its MCP client takes long to import; a release that has nothing to do can do without
+    from code_insight_deploy import smoking  # its MCP client takes long to import, and may not be needed
 
     with run.step("smoke"):
         smoked = smoking.smoke(engine, built, run.order.app, run.tell)
