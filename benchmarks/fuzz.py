@@ -15,7 +15,6 @@ import json
 import random
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from commits import commit, git
 from servers import ours, resident_mib, started, wait_for_info
 
 TOP = Path(__file__).resolve().parent.parent
@@ -271,6 +271,7 @@ def damaged_repository(folder: Path, chance: random.Random) -> None:
     for _ in range(FILES):
         name, text = damaged_source(chance)
         (folder / name).write_bytes(text)
+    git(folder, "init", "-q", "-b", "main")
     commit(folder)
 
 
@@ -278,6 +279,7 @@ def whole_repository(folder: Path) -> dict[str, list[str]]:
     """A git repository of this server's source and the samples; values that have an answer, by arguments' names."""
     for part in ("server/src", "tests/samples"):
         shutil.copytree(TOP / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    git(folder, "init", "-q", "-b", "main")
     commit(folder)
     files = [path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts]
     names = {name for path in files for name in re.findall(r"(?:def|class) (\w+)", path.read_text("utf-8", "ignore"))}
@@ -293,13 +295,6 @@ def whole_repository(folder: Path) -> dict[str, list[str]]:
         "lines": ["1-20", "5-", "7"],
         "cursor": [""],
     }
-
-
-def commit(folder: Path) -> None:
-    """All files of the folder are in a commit."""
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"]
-    for arguments in (["init", "-q", "-b", "main"], ["add", "--all"], [*who, "commit", "-q", "-m", "files"]):
-        subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
 def fuzz_questions(asker: Asker, seconds: float, known: dict[str, list[str]], chance: random.Random) -> Row:

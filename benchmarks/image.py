@@ -29,6 +29,7 @@ import docker
 import httpx2
 from code_insight_deploy import images, source
 from code_insight_deploy.proofs import BuiltImage, SourceTree
+from commits import commit, git
 from rich.console import Console
 from rich.table import Table
 
@@ -109,7 +110,6 @@ def cold_build(engine: docker.DockerClient, tree: SourceTree, clone: Path, base:
     with tarfile.open(fileobj=io.BytesIO(source.archive(TOP, tree))) as files:
         files.extractall(clone, filter="data")
     git(clone, "init", "--quiet")
-    git(clone, "add", "--all", "--force")
     commit(clone)
     began = time.perf_counter()
     built = images.build(engine, clone, source.source_tree(clone), base, quiet, cold=True)
@@ -255,18 +255,6 @@ def wait_for_registry(address: str) -> None:
 def how(address: str) -> str:
     """Where the weight as pushed comes from."""
     return "said by a registry on this machine" if address else "layers as gzip -6 makes them"
-
-
-def git(folder: Path, *arguments: str) -> None:
-    """Run git in `folder`, as nobody in particular."""
-    who = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.invalid", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
-
-
-def commit(folder: Path) -> None:
-    """Commit all that is in `folder`."""
-    git(folder, "add", "--all", "--force")
-    git(folder, "commit", "--quiet", "--message", "benchmark")
 
 
 def quiet(_line: str) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from code_insight_deploy import flysim
 from code_insight_deploy.flysim import Call, Sim
+from commits import commit, git
 from rich.console import Console
 from rich.table import Table
 
@@ -51,7 +52,7 @@ def main(times: int, engine: str) -> None:
     """Print the tables and what was aimed at."""
     with tempfile.TemporaryDirectory() as folder:
         clone, state = Path(folder) / "clone", Path(folder) / "state"
-        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", TOP, clone], check=True)
+        git(TOP, "clone", "--quiet", "--no-hardlinks", TOP, clone)
         sim = flysim.start(state / "local")
         try:
             first = release(clone, state, sim, engine)
@@ -111,12 +112,6 @@ def release(clone: Path, state: Path, sim: Sim, engine: str) -> Released:
 def sent(calls: Iterable[Call]) -> Iterable[int]:
     """Bytes of bodies that the registry was sent: layers, configurations, manifests."""
     return (call.bytes_in for call in calls if call.listener == "registry" and not call.platform)
-
-
-def commit(clone: Path) -> None:
-    """All that is in the clone, by somebody."""
-    who = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.invalid", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "-C", clone, *who, "commit", "--quiet", "--all", "--message", "change"], check=True)
 
 
 def median(seconds: Iterable[float]) -> float:

@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,11 +20,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import commits
 import servers
 from rich.console import Console
 from rich.table import Table
-
-_GIT = ("git", "-c", "user.name=benchmark", "-c", "user.email=benchmark@example.invalid", "-c", "gc.auto=0")
 
 
 def main() -> None:
@@ -39,7 +37,7 @@ def main() -> None:
     unchanged: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, options.repository.resolve().name)
-        subprocess.run([*_GIT, "clone", "-q", options.repository.resolve(), folder], check=True)
+        commits.git(Path(name), "clone", "-q", options.repository.resolve(), folder)
         files = [path for path in sorted(folder.rglob("*.py")) if 5_000 < path.stat().st_size < 200_000]
         data = Path(name, "data")
         repository = servers.index_repository(folder, data)
@@ -51,7 +49,7 @@ def main() -> None:
                 file = chance.choice(files)
                 text = f"\n\ndef added_{number}():\n    return {number}\n\n\nadded_{number}()\n"
                 file.write_text(file.read_text() + text)
-                subprocess.run([*_GIT, "commit", "-qam", f"change {number}"], cwd=folder, check=True)
+                commits.commit(folder)
                 changed.append(_until_answered(process.pid, port, folder, repository, f"added_{number}"))
                 unchanged.append(_until_answered(process.pid, port, folder, repository, ""))
     table = Table(title=f"{folder.name}: from add_repository to the answer, ms")

@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import commits
 import indexing
-
-_GIT = ("git", "-c", "user.name=benchmark", "-c", "user.email=benchmark@example.invalid", "-c", "gc.auto=0")
 
 
 def part(repository: Path, size: int, folder: Path) -> tuple[int, int]:
@@ -38,8 +38,8 @@ def part(repository: Path, size: int, folder: Path) -> tuple[int, int]:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         files, bytes_ = files + 1, bytes_ + source.stat().st_size
-    for command in (["init", "-q"], ["add", "-Af"], ["commit", "-qm", "part"]):
-        subprocess.run([*_GIT, *command], cwd=folder, check=True, capture_output=True)
+    commits.git(folder, "init", "-q")
+    commits.commit(folder)
     return files, bytes_
 
 
