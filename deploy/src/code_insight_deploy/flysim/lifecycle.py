@@ -97,7 +97,7 @@ class Lifecycle:
         machine.happened("update", "replacing", "user")
         if not asked.get("skip_launch"):
             machine.state = "replacing"
-            self._in_background(machine, self._replace(app, machine, before))
+            self._in_background(machine, self._replace(app, machine, before, machine.version))
         elif before.state not in {"created", "stopped", "failed"}:
             machine.state = "stopping"
             self._in_background(machine, self._stop(machine, DEFAULT_SIGNAL, 0, "stopped"))
@@ -211,21 +211,25 @@ class Lifecycle:
         await self._maybe_revert(app, machine, None)
 
     async def _launch(self, app: App, machine: Machine) -> None:
-        """A new container; the state says what came of it."""
+        """A new container; the state says what came of it, unless the machine is given another version meanwhile."""
         if machine.state == "destroyed" or "never_starts" in machine.troubles:
             return
+        version = machine.version
         try:
             image = await self._pull(_by_digest(machine.image_ref))
             await self._remove_containers(machine)
             await asyncio.to_thread(self._containers.run, app, machine, image)
         except NotRun as error:
-            self._fail(machine, str(error))
+            if machine.version == version:
+                self._fail(machine, str(error))
             return
         if machine.state == "destroyed":
             await self._remove_containers(machine)
             return
         await self._see()
-        machine.state, machine.started_at, machine.runs = "started", time.time(), machine.version
+        if machine.version != version:
+            return
+        machine.state, machine.started_at, machine.runs = "started", time.time(), version
         self.used_at[machine.id] = time.monotonic()
         self.checks.begin(machine)
         machine.happened("start", "started")
@@ -234,8 +238,13 @@ class Lifecycle:
         machine.state = "failed"
         machine.happened("start", "failed", request={"error": why})
 
-    async def _replace(self, app: App, machine: Machine, before: Before) -> None:
-        """The new version instead of the old one; the old one goes on when the image cannot be pulled."""
+    async def _replace(self, app: App, machine: Machine, before: Before, version: str) -> None:
+        """The new version instead of the old one; the old one goes on when the image cannot be pulled.
+
+        When the machine is given yet another version meanwhile, the rest is left to whoever brings that.
+        """
+        if machine.version != version:
+            return
         if "keeps_old_process" in machine.troubles and machine.id in self.seen:
             machine.state = "started"
             machine.happened("start", "started")
@@ -245,12 +254,15 @@ class Lifecycle:
                 raise NotRun("failed to pull image")  # noqa: TRY301
             await self._pull(_by_digest(machine.image_ref))
         except NotRun as error:
-            self._revert(machine, before, str(error))
+            if machine.version == version:
+                self._revert(machine, before, str(error))
             return
         if machine.id in self.seen and before.state != "stopped":
             config = before.config.get("stop_config") or {}
             seconds = seconds_of(config.get("timeout"), DEFAULT_STOP_SECONDS)
             await self._stop(machine, config.get("signal") or DEFAULT_SIGNAL, seconds, "replacing")
+        if machine.version != version:
+            return
         machine.restart_count = 0
         machine.state = "starting"
         await self._launch(app, machine)
@@ -267,7 +279,10 @@ class Lifecycle:
         if not fault or not before:
             return
         self.changed()
+        version = machine.version
         await asyncio.sleep(min(fault["seconds"], 5.0))
+        if machine.version != version:
+            return
         self._revert(machine, before, "reverted by the platform")
         if machine.state == "started":
             await self._launch(app, machine)
@@ -370,9 +385,9 @@ class Lifecycle:
 
     async def _restart_or_not(self, app: App, machine: Machine, seen: Seen | None) -> None:
         """What the restart policy says when a process has ended by itself."""
-        if machine.state != "started":
-            return
         ended = await asyncio.to_thread(self._containers.exit_of, seen.id if seen else "gone")
+        if machine.state != "started":  # something else is asked of it meanwhile
+            return
         policy = machine.config.get("restart") or {}
         wanted = policy.get("policy") or "on-failure"
         most = policy.get("max_retries") or DEFAULT_RETRIES
@@ -384,7 +399,8 @@ class Lifecycle:
         self.changed()
         if again:
             await asyncio.sleep(min(FIRST_BACKOFF_SECONDS * 2 ** (machine.restart_count - 1), MOST_BACKOFF_SECONDS))
-            await self._launch(app, machine)
+            if machine.state == "starting":
+                await self._launch(app, machine)
 
     def _stop_idle(self, app: App) -> None:
         """One machine less when there are more than are asked for and one of them had nothing to do for a while."""
