@@ -6,8 +6,9 @@ import pytest
 from code_insight.catalog import Catalog
 from code_insight.errors import InvalidArgument, NotFound
 from code_insight.model import HistoryEnd, Symbol
-from code_insight.queries import impact as queries
-from code_insight.queries.impact import DEEPEST, Impact, User, impact
+from code_insight.queries import reaching
+from code_insight.queries.impact import Impact, impact
+from code_insight.queries.reaching import DEEPEST, Reached
 from code_insight.store import IndexedCommit
 
 from tests.server.indexed import index
@@ -37,7 +38,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> IndexedCommit:
     return index(tmp_path_factory.mktemp("shop"), SHOP)
 
 
-def _named(users: tuple[User, ...]) -> list[tuple[int, str]]:
+def _named(users: tuple[Reached, ...]) -> list[tuple[int, str]]:
     return [(user.distance, user.symbol.qualified_name if user.symbol else user.path) for user in users]
 
 
@@ -118,7 +119,7 @@ def test_a_name_that_occurs_fifty_thousand_times_has_an_answer(tmp_path: Path) -
 
 
 def test_the_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "_MOST_USERS", 3)
+    monkeypatch.setattr(reaching, "_MOST_REACHED", 3)
     calls = "".join(f"def f{n}():\n    go()\n" for n in range(10))
     found = impact(index(tmp_path, {"a.py": f"def go(): ...\n{calls}"}), "go")
     assert (len(found.users), found.unseen.not_followed) == (3, 7)

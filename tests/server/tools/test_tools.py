@@ -37,6 +37,8 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("symbol", {"repository": "click", "name": "Command.main"}),
     ("references", {"repository": "starlette", "symbol": "Request"}),
     ("references", {"repository": "starlette", "symbol": "Router.add_route", "direction": "out"}),
+    ("references", {"repository": "starlette", "symbol": "request_response", "depth": 3}),
+    ("references", {"repository": "starlette", "symbol": "Router.app", "direction": "out", "depth": 4}),
     ("dependencies", {"repository": "starlette"}),
     ("dependencies", {"repository": "starlette", "path": "starlette/routing.py"}),
     ("dependencies", {"repository": "click", "path": "click", "direction": "in"}),
@@ -323,6 +325,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("search", {"query": "x" * 1_001}, "invalid_argument", "query: "),
     ("search", {"query": "x", "kind": "fuzzy"}, "invalid_argument", "'auto', 'text', 'regex' or 'symbol'"),
     ("references", {"repository": "starlette", "symbol": "Router", "direction": "up"}, "invalid_argument", "'in'"),
+    ("references", {"repository": "starlette", "symbol": "Router", "depth": 6}, "invalid_argument", "depth"),
 ]
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from code_insight.model import FileRole, Occurrence, ReferenceKind, Symbol, SymbolKind, family_of
 from code_insight.queries import place_order
 from code_insight.queries.resolving import COMMON, Defined, Meaning, Outside, Resolver, knows, resolving
-from code_insight.queries.symbols import TYPES, find_symbols, rank
+from code_insight.queries.symbols import DECLARING, TYPES, find_symbols, rank
 from code_insight.store import IndexedCommit, Reader
 
 _KIND_ORDER = {kind: place for place, kind in enumerate(ReferenceKind)}
@@ -184,7 +184,8 @@ def _means(meaning: Meaning, symbol: Symbol) -> bool:
 def is_the_only_one(reader: Reader, symbol: Symbol) -> bool:
     """Whether nothing else of its family has the symbol's name, which is not an everyday one."""
     same = [s for s in reader.symbols_named(symbol.name) if family_of(s.language) == family_of(symbol.language)]
-    is_alone = len({(s.path, s.qualified_name) for s in same}) == 1
+    defining = [s for s in same if not s.path.endswith(DECLARING)] or same
+    is_alone = len({(s.path, s.qualified_name) for s in defining}) == 1 == len({s.qualified_name for s in same})
     return is_alone and symbol.name not in COMMON and not symbol.name.startswith("__")
 
 
@@ -242,35 +243,42 @@ def used(indexed: IndexedCommit, name: str, path: str = "") -> tuple[Symbol, lis
 
     Raises NotFound with the nearest names.
     """
-    with Reader(indexed) as reader:
+    with Reader(indexed) as reader, resolving(reader) as names:
         symbol = find_symbols(reader, name, path)[0]
-        inside = [o for o in reader.occurrences_in(symbol.blob) if symbol.start_line <= o.line <= symbol.end_line]
-        kinds: dict[str, ReferenceKind] = {}
-        lines: dict[str, list[int]] = {}
-        for occurrence in inside:
-            best = kinds.setdefault(occurrence.name, occurrence.kind)
-            kinds[occurrence.name] = min(best, occurrence.kind, key=_KIND_ORDER.__getitem__)
-            lines.setdefault(occurrence.name, []).append(occurrence.line)
-        imports = {fact.alias or fact.name: fact.module for fact in reader.imports_of(symbol.blob)}
-        meant = _meant(reader, symbol, inside)
-        found = []
-        for n, kind in kinds.items():
-            exact = meant.get(n)
-            named = exact if exact is not None else _definitions(reader, n, kind, symbol, imports)
-            certainty = Certainty.NAME if exact is None else Certainty.EXACT
-            found.append(Used(n, kind, tuple(dict.fromkeys(lines[n])), named, certainty))
-        return symbol, sorted(found, key=lambda u: (not u.definitions, _KIND_ORDER[u.kind], u.lines[0], u.name))
+        return symbol, used_by(reader, names, symbol)[0]
 
 
-def _meant(reader: Reader, user: Symbol, inside: list[Occurrence]) -> dict[str, tuple[Symbol, ...]]:
+def used_by(
+    reader: Reader, resolver: Resolver, symbol: Symbol, most: int = _RESOLVED_AT_MOST
+) -> tuple[list[Used], int]:
+    """The names that a symbol's text uses, in that order, of the first `most` uses; and how many uses those are."""
+    inside = [o for o in reader.occurrences_in(symbol.blob) if symbol.start_line <= o.line <= symbol.end_line][:most]
+    kinds: dict[str, ReferenceKind] = {}
+    lines: dict[str, list[int]] = {}
+    for occurrence in inside:
+        best = kinds.setdefault(occurrence.name, occurrence.kind)
+        kinds[occurrence.name] = min(best, occurrence.kind, key=_KIND_ORDER.__getitem__)
+        lines.setdefault(occurrence.name, []).append(occurrence.line)
+    imports = {fact.alias or fact.name: fact.module for fact in reader.imports_of(symbol.blob)}
+    meant = _meant(reader, resolver, symbol, inside)
+    found = []
+    for n, kind in kinds.items():
+        exact = meant.get(n)
+        named = exact if exact is not None else _definitions(reader, n, kind, symbol, imports)
+        certainty = Certainty.NAME if exact is None else Certainty.EXACT
+        found.append(Used(n, kind, tuple(dict.fromkeys(lines[n])), named, certainty))
+    found.sort(key=lambda u: (not u.definitions, _KIND_ORDER[u.kind], u.lines[0], u.name))
+    return found, len(inside)
+
+
+def _meant(reader: Reader, resolver: Resolver, user: Symbol, inside: list[Occurrence]) -> dict[str, tuple[Symbol, ...]]:
     """Name → the definitions that all its uses mean by evidence, none for what is from outside; for as many as tell."""
     if not knows(user.language):
         return {}
     here = {symbol.name for symbol in reader.symbols_in(user.path)}  # a variable may hold what is from outside
     meanings: dict[str, list[Meaning | None]] = {}
-    with resolving(reader) as resolver:
-        for occurrence in inside:
-            meanings.setdefault(occurrence.name, []).append(resolver.meaning(occurrence._replace(path=user.path)))
+    for occurrence in inside:
+        meanings.setdefault(occurrence.name, []).append(resolver.meaning(occurrence._replace(path=user.path)))
     found = {}
     for name, group in meanings.items():
         symbols = [m.symbol for m in group if isinstance(m, Defined)]

@@ -2,63 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from code_insight.errors import InvalidArgument
-from code_insight.model import (
-    FileRole,
-    HistoryEnd,
-    Occurrence,
-    ReferenceKind,
-    SkipReason,
-    SourceFile,
-    Symbol,
-    SymbolKind,
-    family_of,
-)
-from code_insight.queries import place_order
+from code_insight.model import FileRole, HistoryEnd, ReferenceKind, SkipReason, SourceFile, Symbol, SymbolKind
 from code_insight.queries.changed import Changed, changed_by
 from code_insight.queries.files import normal_path, unknown_path
-from code_insight.queries.graph import (
-    CERTAINTY_ORDER,
-    NAMES_ARE_IMPORTED,
-    Certainty,
-    is_resolved,
-    is_the_only_one,
-    uses_of,
-)
+from code_insight.queries.graph import Certainty
 from code_insight.queries.imports import imports
-from code_insight.queries.resolving import Resolver, resolving
-from code_insight.queries.symbols import TYPES, find_symbols, overridden_by, overriding
+from code_insight.queries.reaching import Inwards, Reached
+from code_insight.queries.resolving import resolving
+from code_insight.queries.symbols import find_symbols, overridden_by, overriding
 from code_insight.queries.together import Together, followed, together
 from code_insight.queries.tracing import trace
 from code_insight.store import IndexedCommit, Past, Reader, short
 
-DEEPEST = 5  # steps from what changes to a user
-_MOST_USERS = 2_000
-_MOST_FOLLOWED = 300  # symbols whose users are looked for
-_MOST_USES = 5_000  # lines that are looked into
-_LEAST_USES = 50  # of each symbol, while there are any left
 _MOST_OVERRIDING = 40  # methods of which it is looked up what overrides them, and what they override
 _MOST_CENTRAL = 200
 _MOST_FILES = 100  # of which it is looked up what changes with them
 _FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR})
 _PARTS = frozenset({SymbolKind.FIELD, SymbolKind.VARIABLE, SymbolKind.CONSTANT})
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Something that uses what changes, directly or through others."""
-
-    symbol: Symbol | None  # None for the top of a file
-    path: str
-    role: FileRole
-    line: int  # of its first use
-    kind: ReferenceKind | None  # of that use; None for a method that overrides what changes
-    distance: int  # steps from what changes, from 1
-    certainty: Certainty  # of the least sure step on the way
-    through: Symbol | None  # whose use it is; None for an import of the whole file
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +42,8 @@ class Impact:
     seeds: tuple[Symbol, ...]  # what changes; of a symbol: itself, then its methods; of a folder: the most used first
     paths: tuple[str, ...]  # the files that change
     changed: Changed | None  # when commits were asked about
-    users: tuple[User, ...]  # the nearest first, then the surest, then source before what lies aside
-    tests: tuple[User, ...]  # in the same order
+    users: tuple[Reached, ...]  # the nearest first, then the surest, then source before what lies aside
+    tests: tuple[Reached, ...]  # in the same order
     together: tuple[Together, ...]  # files that history changes with it, most often first
     unseen: Unseen
 
@@ -106,11 +70,14 @@ def impact(indexed: IndexedCommit, symbol: str = "", path: str = "", commits: st
         else:
             paths, seeds = _inside(reader, path)
             ages = _ages_of(past, paths) if paths == (path,) else {age for age, *_ in past.counts_under(path)}
-        walk = _Walk(reader, names, frozenset() if changed or symbol else frozenset(paths))
-        walk.go(seeds)
+        walk = Inwards(reader, names, frozenset() if changed or symbol else frozenset(paths))
+        first = seeds[:_MOST_OVERRIDING]
+        # Who calls the method of a base may reach the one that overrides it.
+        bases = [base for seed in first for base in overridden_by(reader, seed)]
+        walk.go(seeds, bases, [user for seed in first for user in _overriding(reader, seed)])
         if path and not symbol and not changed:
-            walk.add_importers(frozenset(paths))
-        users = sorted(walk.found.values(), key=_rank)
+            _add_importers(reader, walk, frozenset(paths))
+        users = walk.ranked()
         return Impact(
             seeds=tuple(seeds),
             paths=paths,
@@ -167,124 +134,17 @@ def _is_without_symbols(file: SourceFile) -> bool:
     return reason is not None and (reason.text_is_indexed or reason in (SkipReason.TOO_LARGE, SkipReason.MINIFIED))
 
 
-def _rank(user: User) -> tuple[object, ...]:
-    return user.distance, CERTAINTY_ORDER[user.certainty], place_order(user.role, user.path), user.path, user.line
+def _overriding(reader: Reader, seed: Symbol) -> Iterator[Reached]:
+    for method in overriding(reader, seed):
+        yield Reached(method, method.path, method.role, method.name_line, None, 1, Certainty.LIKELY, seed)
 
 
-def _is_around(outer: Symbol, symbol: Symbol) -> bool:
-    """Whether one symbol stands in another, whose text may name it without using it: `save.alters_data = True`."""
-    return outer.path == symbol.path and outer.start_line <= symbol.start_line and symbol.end_line <= outer.end_line
-
-
-def _likely(symbol: Symbol, uses: Iterable[Occurrence]) -> frozenset[Occurrence]:
-    """The uses of a name that nothing else has which mean it most likely, and no variable or attribute of that name."""
-    if symbol.container:
-        return frozenset(use for use in uses if use.kind is not ReferenceKind.NAME)
-    if family_of(symbol.language) not in NAMES_ARE_IMPORTED:
-        return frozenset(uses)
-    home = {symbol.path, *(use.path for use in uses if use.kind is ReferenceKind.IMPORT)}
-    return frozenset(use for use in uses if use.path in home)
-
-
-def _passes_on(user: User) -> bool:
-    """Whether who uses it depends on what it uses: not of a test, nor of a type that only has something of a type."""
-    if user.symbol is None or (user.role is FileRole.TEST and user.symbol.name.lower().startswith("test")):
-        return False
-    return user.symbol.kind not in TYPES or user.kind is ReferenceKind.INHERIT
-
-
-_Key = tuple[str, str]  # path, qualified name of a symbol; "" for the top of the file
-
-
-class _Walk:
-    """From what changes to its users, to theirs, and so on; the nearest first, the surest first among them."""
-
-    def __init__(self, reader: Reader, resolver: Resolver, inside: frozenset[str]) -> None:
-        """`inside` are files whose own use of what changes is of no interest."""
-        self._reader, self._resolver, self._inside = reader, resolver, inside
-        self._symbols: dict[str, list[Symbol]] = {}
-        self._seeds: set[_Key] = set()
-        self._followed = self._looked_into = self._may_follow = 0
-        self.found: dict[_Key, User] = {}
-        self.by_name = 0
-        self.not_followed = 0
-
-    def go(self, seeds: Sequence[Symbol]) -> None:
-        """All users are found, as far as the bounds allow."""
-        self._seeds = {(seed.path, seed.qualified_name) for seed in seeds}
-        waiting = [(seed, Certainty.EXACT) for seed in seeds]
-        # Who calls the method of a base may reach the one that overrides it.
-        first = seeds[:_MOST_OVERRIDING]
-        waiting += [(base, Certainty.LIKELY) for seed in first for base in overridden_by(self._reader, seed)]
-        new = [user for seed in first for user in self._overriding(seed)]
-        for distance in range(1, DEEPEST + 1):
-            level = (self._looked_into + _MOST_USES) // 2  # half of what is left is for those further away
-            self._may_follow = (self._followed + 3 * _MOST_FOLLOWED) // 4
-            for place, (symbol, certainty) in enumerate(waiting):
-                share = (level - self._looked_into) // (len(waiting) - place)
-                new += self._users(symbol, certainty, distance, share)
-            waiting = [(user.symbol, user.certainty) for user in self._kept(new) if user.symbol and _passes_on(user)]
-            new = []
-        self.not_followed += len(waiting)
-
-    def add_importers(self, paths: frozenset[str]) -> None:
-        """Who imports one of these files, and is not found already, uses something of it."""
-        known = {user.path for user in self.found.values()} | paths
-        roles = {file.path: file.role for file in self._reader.files()}
-        for one in imports(self._reader):
-            if one.path not in known and not paths.isdisjoint(one.target.paths):
-                line, role = one.fact.line, roles[one.path]
-                user = User(None, one.path, role, line, ReferenceKind.IMPORT, 1, Certainty.EXACT, None)
-                self.found.setdefault((one.path, ""), user)
-
-    def _kept(self, new: list[User]) -> list[User]:
-        """Those that were not known: each once, by its surest use, and no more in all than allowed."""
-        best: dict[_Key, User] = {}
-        for user in sorted(new, key=_rank):
-            key = user.path, user.symbol.qualified_name if user.symbol else ""
-            if key not in self.found and key not in self._seeds and user.path not in self._inside:
-                best.setdefault(key, user)
-        room = _MOST_USERS - len(self.found)
-        self.not_followed += max(0, len(best) - room)
-        kept = dict(list(best.items())[:room])
-        self.found |= kept
-        return list(kept.values())
-
-    def _users(self, symbol: Symbol, certainty: Certainty, distance: int, share: int) -> Iterator[User]:
-        """Who uses a symbol, as sure as the way to it and the use are; a use by name alone is only counted."""
-        if self._followed >= self._may_follow or self._looked_into >= _MOST_USES:
-            self.not_followed += 1
-            return
-        resolver = self._resolver if is_resolved(symbol) else None
-        most = max(_LEAST_USES, share)
-        uses, elsewhere, _ = uses_of(self._reader, resolver, symbol, most)
-        self._followed += 1
-        self._looked_into += min(most, len(uses) + elsewhere)
-        telling = {use.path for use in uses if use.kind is not ReferenceKind.IMPORT}
-        likely = _likely(symbol, uses) if is_the_only_one(self._reader, symbol) else frozenset()
-        for use, sure in uses.items():
-            if use.kind is ReferenceKind.IMPORT and use.path in telling:
-                continue
-            if sure is not Certainty.EXACT and use not in likely:
-                self.by_name += distance == 1
-                continue
-            step = Certainty.EXACT if sure is Certainty.EXACT else Certainty.LIKELY
-            surest = max(certainty, step, key=CERTAINTY_ORDER.__getitem__)
-            inside = self._inside_of(use)
-            if inside and _is_around(inside, symbol):
-                continue
-            yield User(inside, use.path, use.role, use.line, use.kind, distance, surest, symbol)
-
-    def _inside_of(self, use: Occurrence) -> Symbol | None:
-        """What a use stands in: a function or type, or what has its value; None at the top of a file."""
-        if use.path not in self._symbols:
-            self._symbols[use.path] = self._reader.symbols_in(use.path)
-        symbols = self._symbols[use.path]
-        at = use.symbol
-        while 0 <= at < len(symbols) and symbols[at].kind in _PARTS and symbols[at].parent >= 0:
-            at = symbols[at].parent
-        return symbols[at] if 0 <= at < len(symbols) and symbols[at].kind is not SymbolKind.HEADING else None
-
-    def _overriding(self, seed: Symbol) -> Iterator[User]:
-        for method in overriding(self._reader, seed):
-            yield User(method, method.path, method.role, method.name_line, None, 1, Certainty.LIKELY, seed)
+def _add_importers(reader: Reader, walk: Inwards, paths: frozenset[str]) -> None:
+    """Who imports one of these files, and is not found already, uses something of it."""
+    known = {user.path for user in walk.found.values()} | paths
+    roles = {file.path: file.role for file in reader.files()}
+    for one in imports(reader):
+        if one.path not in known and not paths.isdisjoint(one.target.paths):
+            line, role = one.fact.line, roles[one.path]
+            user = Reached(None, one.path, role, line, ReferenceKind.IMPORT, 1, Certainty.EXACT, None)
+            walk.found.setdefault((one.path, ""), user)

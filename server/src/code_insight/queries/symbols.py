@@ -34,7 +34,7 @@ _TIERS = dict.fromkeys(TYPES, 0) | {
     SymbolKind.CONSTRUCTOR: 4,
     SymbolKind.HEADING: 6,
 }
-_DECLARING = (".h", ".hh", ".hpp", ".hxx", ".pyi", ".d.ts", ".d.mts", ".d.cts")
+DECLARING = (".h", ".hh", ".hpp", ".hxx", ".pyi", ".d.ts", ".d.mts", ".d.cts")
 _OPEN_TYPES = frozenset({"go", "rust", "csharp", "ruby"})  # whose members may stand outside of the type's own text
 _DEEPEST_BASE = 12
 _MOST_BASES = 50  # of one type, theirs included
@@ -124,7 +124,7 @@ def rank(symbol: Symbol) -> tuple[object, ...]:
     return (
         place_order(symbol.role, symbol.path),
         _TIERS.get(symbol.kind, 5),
-        symbol.kind not in TYPES and symbol.path.endswith(_DECLARING),
+        symbol.kind not in TYPES and symbol.path.endswith(DECLARING),
         symbol.container.count(".") + bool(symbol.container),
         symbol.path.count("/"),
         symbol.path,

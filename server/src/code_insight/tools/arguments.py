@@ -12,8 +12,6 @@ Repository = Annotated[
     str, Field(description="flask, pallets/flask, flask@<commit or ref>", min_length=1, max_length=600)
 ]
 Path = Annotated[str, Field(description="file or folder", max_length=1024)]
-SymbolName = Annotated[
-    str, Field(description='name, plain or qualified: "Flask.route", "flask.app.Flask"', min_length=1, max_length=400)
-]
+SymbolName = Annotated[str, Field(description="route, Flask.route, flask.app.Flask", min_length=1, max_length=400)]
 Budget = Annotated[int, Field(description="of the answer", ge=200, le=MOST_BUDGET_TOKENS)]
 Cursor = Annotated[str, Field(description="from the answer before", max_length=40)]

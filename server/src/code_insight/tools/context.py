@@ -10,7 +10,7 @@ from pydantic import Field
 
 from code_insight.catalog import Catalog
 from code_insight.model import HistoryEnd, ReferenceKind
-from code_insight.queries import context, history, impact, place_order
+from code_insight.queries import context, history, impact, place_order, reaching
 from code_insight.queries.graph import Certainty
 from code_insight.queries.together import Together
 from code_insight.tools.answers import Answer, Section, about, answer, counted, day, head, shorten
@@ -44,7 +44,7 @@ class Context:
     def history(
         self, repository: Repository, path: Path = "", symbol: Symbol = "", budget_tokens: Budget = 2_000
     ) -> Answer:
-        """Which commits shaped a file, folder or symbol (by its lines, through renames), who knows it, and more.
+        """Which commits shaped a file, folder or symbol (by its lines, through renames), and who knows it.
 
         Also how often it changes, with what, and how far back all this is seen.
         """
@@ -84,7 +84,7 @@ class Context:
             Section("Changed", _changed(found), _more_changed, 3),
             Section(
                 f"Users: {direct:,} direct, {len(found.users) - direct:,} through others; steps away, first use",
-                [_user(user, several=several) for user in found.users],
+                [f"  {step(user, several=several)}" for user in found.users],
                 lambda _: "Raise budget_tokens.",
                 4,
             ),
@@ -204,17 +204,18 @@ def _more_changed(_shown: int) -> str:
     return "Raise budget_tokens."
 
 
-def _user(user: impact.User, *, several: bool) -> str:
+def step(user: reaching.Reached, *, several: bool = False) -> str:
+    """How far away something is, where, and how it is used; of `several` symbols by which."""
     name = user.symbol.qualified_name if user.symbol else "(top of the file)"
     kind = "overrides" if user.kind is None else "mention" if user.kind is ReferenceKind.NAME else user.kind
     sure = "" if user.certainty is Certainty.EXACT else "likely "
     through = f" of {user.through.qualified_name}" if user.through and (several or user.distance > 1) else ""
-    return f"  {user.distance} {name} {user.path}:{user.line} [{sure}{kind}{through}]"
+    return f"{user.distance} {name} {user.path}:{user.line} [{sure}{kind}{through}]"
 
 
-def _test_files(tests: tuple[impact.User, ...]) -> list[str]:
+def _test_files(tests: tuple[reaching.Reached, ...]) -> list[str]:
     """A row for each file, the nearest first: how near, how many of its symbols, and which."""
-    by_path: dict[str, list[impact.User]] = {}
+    by_path: dict[str, list[reaching.Reached]] = {}
     for user in tests:
         by_path.setdefault(user.path, []).append(user)
     rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,13 +15,14 @@ from pydantic import Field
 from code_insight.catalog import Catalog
 from code_insight.errors import NotFound
 from code_insight.model import FileRole, ReferenceKind, SourceFile, Symbol, SymbolKind
-from code_insight.queries import dependencies, graph, role_order, search, symbols
+from code_insight.queries import dependencies, graph, reaching, role_order, search, symbols
 from code_insight.queries.files import normal_path
 from code_insight.queries.readme import sentence
 from code_insight.queries.relevance import Passage
 from code_insight.store import IndexedCommit
 from code_insight.tools.answers import Answer, Section, about, answer, counted, cursor, cut, head, offset_of, shorten
 from code_insight.tools.arguments import Budget, Cursor, Path, Repository, SymbolName
+from code_insight.tools.context import step
 
 _TOKENS_OF_A_ROW = 10  # of a list, about at least: no more are looked up than fit
 _ROLE_WORDS = {FileRole.TEST: "tests", FileRole.SOURCE: "source", FileRole.DOCUMENT: "documents"}
@@ -44,7 +46,7 @@ class Detail:
     ) -> Answer:
         """Where something occurs, best first: what is defined under that name, then source, tests, the rest.
 
-        auto takes a name, a path, text as it stands, or a question in words. For the users of a symbol ask references.
+        auto: a name, path, text as it stands, or a question in words. For the users of a symbol ask references.
         """
         commits = [self.catalog.find(repository)] if repository else self.catalog.newest()
         if not commits:
@@ -77,15 +79,16 @@ class Detail:
         repository: Repository,
         symbol: SymbolName,
         direction: Literal["in", "out"] = "in",
-        path: Annotated[str, Field(description="where the symbol is defined, if several are", max_length=1024)] = "",
+        depth: Annotated[int, Field(description="steps", ge=1, le=reaching.DEEPEST)] = 1,
+        path: Annotated[str, Field(description="where the symbol is defined", max_length=1024)] = "",
         cursor: Cursor = "",
         budget_tokens: Budget = 2_000,
     ) -> Answer:
-        """Who uses a symbol (in), or whom it uses (out), line by line, the surest first.
+        """Who uses a symbol (in), or whom it uses (out): lines, surest first; with depth, symbols, nearest first.
 
         exact: scopes, imports, types tell (not in C, C++, Bash); likely: no other has the name.
         """
-        return _references(self.catalog.find(repository), symbol, direction, path, cursor, budget_tokens)
+        return _references(self.catalog.find(repository), symbol, direction, depth, path, cursor, budget_tokens)
 
     def dependencies(
         self,
@@ -142,10 +145,15 @@ def _symbol(indexed: IndexedCommit, name: str, path: str, budget_tokens: int) ->
 
 @_kept
 def _references(
-    indexed: IndexedCommit, symbol: str, direction: str, path: str, after: str, budget_tokens: int
+    indexed: IndexedCommit, symbol: str, direction: str, depth: int, path: str, after: str, budget_tokens: int
 ) -> Answer:
-    bound = (symbol, direction, path, indexed.commit.oid)
+    bound = (symbol, direction, str(depth), path, indexed.commit.oid)
     offset = offset_of(after, *bound)
+    if depth > 1:
+        found = reaching.reach(indexed, symbol, path, is_out=direction == "out", depth=depth)
+        rows = _reached(found)
+        title = _reach_head(indexed, found, direction, depth)
+        return _listed(title, rows[offset:], offset, len(rows), bound, budget_tokens, [indexed])
     if direction == "out":
         user, names = graph.used(indexed, symbol, path)
         rows = _used(names)
@@ -481,6 +489,26 @@ def _users(found: graph.Users) -> list[_Row]:
         inside = f" in {use.inside.qualified_name}" if use.inside and is_code else ""
         rows.append((use.occurrence.path, f"{use.occurrence.line}: {cut(use.text, 200)}  [{sure}{kind}{inside}]"))
     return rows
+
+
+def _reach_head(indexed: IndexedCommit, found: reaching.Reach, direction: str, depth: int) -> str:
+    counts = Counter(one.role for one in found.reached)
+    roles = ", ".join(f"{counts[role]:,} in {_ROLE_WORDS.get(role, role)}" for role in sorted(counts, key=role_order))
+    verb = ("uses" if len(found.reached) == 1 else "use") + " it" if direction == "in" else "are used by it"
+    text = f"{counted(len(found.reached), 'symbol')} {verb} in at most {depth} steps{f' ({roles})' if roles else ''}."
+    if found.by_name:
+        what = "more uses of its name may mean it" if direction == "in" else "more names may mean something here"
+        text += f" {found.by_name:,} {what}: ask with depth=1."
+    if found.not_followed:
+        text += f" Not followed further: {counted(found.not_followed, 'symbol')}."
+    return f"{head(indexed)}\n{_signature(found.symbol)}  {found.symbol.path}:{found.symbol.start_line}\n{text}"
+
+
+def _reached(found: reaching.Reach) -> list[_Row]:
+    """What is reached, each with its steps; tests after the others."""
+    rows = [(one.role is FileRole.TEST, step(one)) for one in found.reached]
+    rows.sort(key=lambda row: row[0])  # stable
+    return [("Tests" if is_test else "Steps away, where, how", row) for is_test, row in rows]
 
 
 def _used_head(indexed: IndexedCommit, user: Symbol, names: list[graph.Used]) -> str:

@@ -75,7 +75,7 @@ class Surface:
         )
 
     def overview(self, repository: Repository, path: Path = "", budget_tokens: Budget = 2_000) -> Answer:
-        """What a repository (or a folder of it) is: summary, layout, entry points, how to build and test, what matters.
+        """What a repository or a folder of it is: summary, layout, entry points, how to build and test, what matters.
 
         Ask this first about any repository.
         """
