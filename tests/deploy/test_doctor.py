@@ -7,7 +7,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from code_insight_deploy import doctor, locks
+from code_insight_deploy import apps, doctor, locks
 from code_insight_deploy.doctor import Finding, Wishes
 from code_insight_deploy.flysim import Fault, Sim, When
 from code_insight_deploy.ledger import Kind, Ledger
@@ -48,7 +48,7 @@ def wishes(
     token = sim.token()
     yield Wishes(
         folder=repository.folder,
-        config=repository.folder / "fly.toml",
+        config=lambda: repository.folder / "fly.toml",
         base=base,
         repository=name,
         state=tmp_path / "state",
@@ -131,7 +131,7 @@ def test_a_token_that_may_only_read_is_named_with_what_it_may_not(wishes: Wishes
 def test_an_app_in_another_organization_is_named(wishes: Wishes, sim: Sim) -> None:
     theirs = f"theirs-{uuid.uuid4().hex[:8]}"
     sim.create_app(theirs, "other")
-    Path(wishes.config).write_text(TOML.format(app=theirs), "utf-8")
+    Path(wishes.config()).write_text(TOML.format(app=theirs), "utf-8")
     bad = only_bad(dataclasses.replace(wishes, app=theirs))
     assert set(bad) & {"app", "rights", "machines"}
 
@@ -143,7 +143,7 @@ def test_an_organization_that_the_token_does_not_open_is_named(wishes: Wishes) -
 
 
 def test_an_app_that_does_not_exist_yet_is_no_trouble(wishes: Wishes) -> None:
-    wishes.config.write_text(TOML.format(app="doctor-new"), "utf-8")
+    wishes.config().write_text(TOML.format(app="doctor-new"), "utf-8")
     found = named(doctor.checks(dataclasses.replace(wishes, app="doctor-new")))
     assert found["app"].ok
     assert "a release creates it" in found["app"].seen
@@ -155,10 +155,15 @@ def test_a_dirty_folder_is_named_with_its_files(wishes: Wishes) -> None:
 
 
 def test_a_broken_configuration_is_named_and_what_needs_it_is_not_looked_at(wishes: Wishes) -> None:
-    wishes.config.write_text("app = 3", "utf-8")
+    wishes.config().write_text("app = 3", "utf-8")
     bad = only_bad(wishes)
     assert {"configuration", "app", "machines", "lock", "ledger"} <= set(bad)
     assert "it needs the configuration" in bad["ledger"].seen
+
+
+def test_an_app_that_no_file_is_of_is_named(wishes: Wishes) -> None:
+    nobodys = dataclasses.replace(wishes, config=lambda: apps.file_of(wishes.folder, "nobodys-app"))
+    assert "nobodys-app" in only_bad(nobodys)["configuration"].seen
 
 
 @pytest.mark.usefixtures("no_engine")

@@ -76,7 +76,7 @@ def _doctor(options: argparse.Namespace, paper: Paper) -> Found:
     paper.step("look at what a release needs")
     wishes = Wishes(
         folder=options.folder,
-        config=_config(options),
+        config=lambda: _config(options),
         base=options.base,
         repository=options.repository,
         state=_state(options),

@@ -46,8 +46,8 @@ class Wishes:
 
     folder: Path
     """Inside the clone."""
-    config: Path
-    """The app's file."""
+    config: Callable[[], Path]
+    """The app's file. Raises BadConfig when none is of the app."""
     base: str
     """The image to build on."""
     repository: str
@@ -135,7 +135,7 @@ def _source(folder: Path) -> str:
 
 def _configuration(seen: Examination) -> str:
     wishes = seen.wishes
-    app = apps.read_app(wishes.config, name=wishes.app)
+    app = apps.read_app(wishes.config(), name=wishes.app)
     apps.machine_config(app, "image")
     seen.app = app
     memory = app.memory_bytes // apps.MEGABYTE

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from code_insight_deploy import apps, attestations, images, locks, planning, probing, registry, source, verifying
 from code_insight_deploy.apps import App
-from code_insight_deploy.attestations import Build
+from code_insight_deploy.attestations import Build, Json
 from code_insight_deploy.engines import Engine
 from code_insight_deploy.engines.flyctl import FlyctlEngine, can_apply
 from code_insight_deploy.engines.machines import MachinesEngine
@@ -247,21 +247,21 @@ def published(run: Run, tree: SourceTree) -> PublishedImage:
         if image := find_published(run, tree, built):
             run.tell(f"published before: {image.reference}")
             return image
+        bill = attestations.bill_of_materials(order.folder, tree)  # before anything is sent
         smoked = smoke(run, engine, built)
         with run.step("push"):
             create_repository(run)
             run.journal(f"push {built.reference} to {run.target.registry}/{order.repository}:{tree.tag}")
             image = registry.push(engine, run.target, smoked, order.repository, run.tell)
             base_id = images.base_id(engine, order.base, run.tell)
-            said = attested(run, tree, image, Build(order.base, base_id, run.release_id, began, now_text()))
+            said = attested(run, tree, image, bill, Build(order.base, base_id, run.release_id, began, now_text()))
             about = {"reference": image.reference, "tag": image.tag, "image_id": image.image_id, "tree": image.tree}
             run.note("published", **about, attestations=said)
     return image
 
 
-def attested(run: Run, tree: SourceTree, image: PublishedImage, build: Build) -> Mapping[str, str]:
+def attested(run: Run, tree: SourceTree, image: PublishedImage, bill: Json | None, build: Build) -> Mapping[str, str]:
     """What is in the image and how it came to be, in files next to the ledger; returns their digests."""
-    bill = attestations.bill_of_materials(run.order.folder, tree)
     if bill is None:
         run.tell("no bill of materials: the tree holds no lock")
     folder = run.ledger.path.with_suffix(".attestations")
