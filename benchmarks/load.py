@@ -1,6 +1,6 @@
 """Many clients at once, over real repositories: throughput, how long an answer takes, errors, memory, CPU per call.
 
-    python benchmarks/load.py REPOSITORY... [--seconds 60] [--clients 16] [--core 0]
+    python benchmarks/load.py REPOSITORY... [--seconds 60] [--clients 16] [--core 0] [--json]
 
 The server may use one core. Each client keeps a connection and asks one question after the other, of all tools that
 read, drawn by chance from the symbols and files of the repositories; half of the questions have been asked before, as
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import json
 import os
 import random
 import re
@@ -32,6 +33,10 @@ from rich.console import Console
 from rich.table import Table
 
 Question = tuple[str, dict[str, Any]]
+_DEFINITION = re.compile(
+    r"^  \d+: (?:\w+ )*(?:def|class|func|function|type) (?:\([^)]*\) )?([A-Za-z]\w{3,})", re.MULTILINE
+)
+_SHOWN = (".0f", ".2f", ".0f", ".0f", ".0f", ".0f", ".0f", "+.1f")
 _MIX = {
     "search": 6,
     "symbol": 5,
@@ -55,6 +60,20 @@ class Load:
     before: float = 0  # MiB after the warm-up
     after: float = 0  # MiB at the end
 
+    def figures(self) -> dict[str, float]:
+        """What is published of it."""
+        ordered = sorted(self.took)
+        return {
+            "calls_per_second": len(ordered) / self.seconds,
+            "cpu_ms_per_call": self.cpu / len(ordered) * 1000,
+            "calls_per_second_of_cpu": len(ordered) / self.cpu,
+            "p50_ms": statistics.median(ordered),
+            "p99_ms": ordered[len(ordered) * 99 // 100],
+            "errors": self.errors.total(),
+            "mib": self.after,
+            "growth_mib": self.after - self.before,
+        }
+
 
 def questions(port: int, names: Sequence[str]) -> list[Question]:
     """Questions to all tools that read, as often as the mix says, in an order of chance."""
@@ -65,7 +84,7 @@ def questions(port: int, names: Sequence[str]) -> list[Question]:
             servers.call(port, "search", {"repository": name, "kind": "symbol", "query": letter, "budget_tokens": 8000})
             for letter in "abcdefghiklmnoprstuw"
         )
-        symbols = sorted(set(re.findall(r"(?:def|class|func|function|type) (?:\([^)]*\) )?([A-Za-z]\w{3,})", text)))
+        symbols = sorted(set(_DEFINITION.findall(text)))
         files = sorted(set(re.findall(r"^(?:\S+: )?(\S+\.(?:py|go|ts|js|c))$", text, re.MULTILINE)))
         for tool, share in _MIX.items():
             found += [
@@ -154,6 +173,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="the figures, and the errors that there were, for a script")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         names = [servers.index_repository(path.resolve(), Path(folder)) for path in options.repositories]
@@ -162,23 +182,17 @@ def main() -> None:
             "code-insight": load(ours, names, options.seconds, options.clients, options.core),
             "one-tool FastMCP": load(servers.floors()[1], (), options.seconds / 3, options.clients, options.core),
         }
+    if options.json:
+        said = {name: {**seen.figures(), "told": dict(seen.errors)} for name, seen in rows.items()}
+        print(json.dumps(said, indent=1))
+        return
     title = f"{options.clients} clients, {options.seconds:.0f} s, {len(names)} repositories, the server on one core"
     table = Table(title=title)
     for column in ("server", "calls/s", "CPU ms/call", "calls/s of CPU", "p50 ms", "p99 ms", "errors", "MiB", "growth"):
         table.add_column(column, justify="left" if column == "server" else "right")
     for name, seen in rows.items():
-        ordered = sorted(seen.took)
-        table.add_row(
-            name,
-            f"{len(ordered) / seen.seconds:.0f}",
-            f"{seen.cpu / len(ordered) * 1000:.2f}",
-            f"{len(ordered) / seen.cpu:.0f}",
-            f"{statistics.median(ordered):.0f}",
-            f"{ordered[len(ordered) * 99 // 100]:.0f}",
-            str(seen.errors.total()),
-            f"{seen.after:.0f}",
-            f"{seen.after - seen.before:+.1f}",
-        )
+        shown = zip(seen.figures().values(), _SHOWN, strict=True)
+        table.add_row(name, *(f"{figure:{how}}" for figure, how in shown))
     Console(width=130).print(table)
     for error, count in [pair for seen in rows.values() for pair in seen.errors.most_common(5)]:
         print(f"{count} × {error}", file=sys.stderr)
