@@ -138,7 +138,6 @@ def _given(run: _Run) -> str:
     """The platform's own record of every machine: image and version; no machine too many or too few."""
     seen = run.machines.observe(run.expected.app)
     _compare(run, seen)
-    run.exits.update({machine.id: machine.last_exit for machine in seen.machines})
     return f"{len(seen.machines)} of {len(run.expected.versions)} machines"
 
 
@@ -173,6 +172,8 @@ def _awake(run: _Run) -> str:
             app, machine.id, version=version, state="started", seconds=run.patience.settle_seconds
         ):
             raise Mismatch(f"machine {machine.id} did not start at version {version} ({_state(run, machine.id)})")
+    # What has ended until now is another version, or one that fell asleep: an end is told before the next start.
+    run.exits.update({machine.id: machine.last_exit for machine in run.machines.observe(app).machines})
     return f"{woken} of {len(run.expected.versions)} slept, and were started" if woken else "all had started"
 
 
@@ -189,9 +190,7 @@ def _settled(run: _Run, machine: Machine) -> Machine:
 
     if machine.state not in FALLING_ASLEEP:
         return machine
-    now = patiently(look, (NotYet,), run.patience.settle_seconds)
-    run.exits[now.id] = now.last_exit  # this end was asked for
-    return now
+    return patiently(look, (NotYet,), run.patience.settle_seconds)
 
 
 def _state(run: _Run, machine: str) -> str:
@@ -221,8 +220,8 @@ def _failing(seen: Observed) -> str:
 
 
 def _none_ended(run: _Run, seen: Observed) -> None:
-    """No process has ended since the machines were first looked at: one that is started again and again is not well."""
-    ended = [f"machine {m.id}: {m.last_exit}" for m in seen.machines if m.last_exit != run.exits.get(m.id, "")]
+    """No process has ended since all machines were awake: one that is started again and again is not well."""
+    ended = [f"machine {m.id}: {m.last_exit}" for m in seen.machines if m.last_exit != run.exits.get(m.id, m.last_exit)]
     if ended:
         raise Mismatch(f"a process has ended: {'; '.join(ended)}")
 
