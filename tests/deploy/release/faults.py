@@ -426,6 +426,22 @@ ROWS = (
     ),
     Row(
         PUSH,
+        "push-404",
+        "The registry knows no such repository when the image is pushed",
+        situations.all_of(never_published("404"), fault("answer", "registry_start_upload", times=ALWAYS, status=404)),
+        either(UNTOUCHED),
+        says="Start the same command again",
+    ),
+    Row(
+        PUSH,
+        "push-429",
+        "The registry turns the manifest away for its rate: 429 with Retry-After",
+        situations.all_of(never_published("429"), fault("answer", "registry_put_manifest", times=ALWAYS, **TOO_MANY)),
+        either(UNTOUCHED),
+        says="Start the same command again",
+    ),
+    Row(
+        PUSH,
         "push-503",
         "The registry does not take the manifest: 503",
         situations.all_of(never_published("503"), fault("answer", "registry_put_manifest", status=503)),

@@ -2,13 +2,23 @@
 
 import hashlib
 import json
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from code_insight_deploy import release, reporting
-from code_insight_deploy.errors import DirtyTree, FailedAndRolledBack, NoToken, NoWayBack
+from code_insight_deploy.errors import DeployError, DirtyTree, FailedAndRolledBack, Locked, NoToken, NoWayBack
 from code_insight_deploy.flysim import Fault, When
+from code_insight_deploy.release import Outcome
 
-from tests.deploy.release.places import Operator
+from tests.deploy.places import Repository
+from tests.deploy.release import truth
+from tests.deploy.release.places import Operator, Told
+
+WAIT_SECONDS = 30
 
 
 def test_from_nothing_to_a_verified_app(operator: Operator) -> None:
@@ -58,6 +68,33 @@ def test_a_release_that_never_becomes_healthy_is_rolled_back(operator: Operator)
     assert status.public is not None
     assert status.public.tree == first.source.tree
     assert {machine.machine.digest for machine in status.machines} == {first.image.digest}
+
+
+def test_of_two_operators_who_release_at_once_one_does_and_the_other_is_told_who(
+    operator: Operator, tmp_path: Path
+) -> None:
+    operator.commit("one")
+    operator.release()
+    repository = Repository(tmp_path / "elsewhere" / "repository")
+    repository.git("pull", "--quiet", str(operator.repository.folder), "HEAD")
+    somebody = replace(operator, repository=repository, state=tmp_path / "elsewhere" / "state", told=Told())
+    operator.commit("two")
+    somebody.commit("three")
+    both, barrier = (operator, somebody), threading.Barrier(2)
+
+    def release_at_once(one: Operator) -> Outcome | DeployError:
+        barrier.wait(WAIT_SECONDS)
+        return one.attempt()
+
+    with ThreadPoolExecutor(2) as threads:
+        ended = list(threads.map(release_at_once, both))
+    (done,) = [end for end in ended if isinstance(end, Outcome)]
+    (refused,) = [end for end in ended if isinstance(end, DeployError)]
+    assert isinstance(refused, Locked), refused
+    assert f"process {os.getpid()}, release " in str(refused)
+    now = truth.look(operator)
+    assert now.digests == {done.image.digest}
+    assert set(now.public) == {done.source.tree}
 
 
 def test_rollback_brings_back_the_release_before(operator: Operator) -> None:

@@ -1,5 +1,6 @@
 """Rolling and blue-green, volumes, and machines that sleep: by both engines, on machines that really run."""
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from code_insight_deploy import release, reporting
 from code_insight_deploy.errors import BadConfig, DeployError, Refused
 from code_insight_deploy.flysim import Fault, When
 from code_insight_deploy.release import Outcome
+from code_insight_deploy.verifying import Patience
 
 from tests.deploy.release.places import Operator
 from tests.deploy.release.truth import Truth, look
@@ -127,6 +129,35 @@ def test_rolling_changes_one_machine_after_the_other_is_well(operator: Operator)
     assert {call.machine for call in updates} == set(machines)
     done = {call.operation for call in between if call.machine == updates[0].machine}
     assert done >= {"wait", "get_machine", "release_lease"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Fault(when=When(), effect="crash_loop"),
+        Fault(when=When(), effect="pull_fails"),
+        Fault(when=When(), effect="answer"),
+    ],
+    ids=["it crashes", "its image cannot be pulled", "it is not updated"],
+)
+def test_rolling_that_fails_at_the_second_machine_takes_the_first_one_back(operator: Operator, wrong: Fault) -> None:
+    first, machines = two_machines(operator)
+    before = look(operator)
+    operator.commit("two")
+    when = When(operation="update_machine", app=operator.app, nth=2)
+    operator.sim.faults.add(dataclasses.replace(wrong, when=when))
+    operator.order = {"patience": Patience(settle_seconds=8.0, window_seconds=0.1)}
+    so_far = operator.calls_so_far()
+    ended = operator.attempt()
+    operator.sim.faults.clear()
+    updated = [call.machine for call in operator.changes(after=so_far) if call.operation == "update_machine"]
+    assert set(updated[:2]) == set(machines)
+    now = look(operator)
+    assert isinstance(ended, DeployError)
+    assert ended.exit_code == 30, ended
+    assert now.digests == before.digests
+    assert set(now.machines) == set(machines)
+    assert serves(now, first)
 
 
 def test_a_volume_stays_with_its_machine_which_blue_green_would_not_let_it(operator: Operator) -> None:
