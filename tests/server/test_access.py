@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,11 +16,21 @@ from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import ResourceTemplateReference
 
+from tests.server.issuer import AUDIENCE, NAME, Key, key_set
 from tests.server.places import Repository
 from tests.server.serving import Server, serving
 
 CANARY = "quetzal"  # in every name and text of what is hidden, and nowhere else
-TOKENS = {"alice": "a" * 64, "bob": "b" * 64, "carol": "c" * 64}
+KEY = Key("EdDSA", "key")
+TOKENS = {
+    "alice": "a" * 64,
+    "bob": "b" * 64,
+    "carol": "c" * 64,
+    "dave": KEY.token("dave", scope="insight:team"),  # an issuer's; with the scope, he sees what alice sees
+    "erin": KEY.token("erin", scope="add_repository other"),
+    "frank": KEY.token("frank", scope=f"local/{CANARY}*", sees=[f"local/{CANARY}*"]),
+}
+SEE_NOTHING_HIDDEN = ["", "bob", "carol", "erin", "frank"]
 ERAS = ("legacy", "2026-07-28")
 
 
@@ -39,6 +50,14 @@ adds = true
 [tokens.carol]
 sha256 = "{_digest("carol")}"
 sees = ["local/other*"]
+[jwt]
+issuer = "{NAME}"
+audience = "{AUDIENCE}"
+keys = "@KEYS"
+[jwt.scopes.add_repository]
+adds = true
+[jwt.scopes."insight:team"]
+sees = ["local/{CANARY}*"]
 """
 
 
@@ -57,6 +76,16 @@ def test_a_file_says_who_may_what() -> None:
     assert everybody.of("") is everybody.of("A" * 64) is everybody.of("\udcff") is None
 
 
+def test_the_scopes_of_an_issuers_token_allow_together_what_the_file_says_of_each() -> None:
+    issuer = access.parse(FILE).issuer
+    assert issuer
+    both = issuer.principal("dave", ["insight:team", "add_repository", "unknown"])
+    neither = issuer.principal("dave", [])
+    assert (both.may_add, both.may_see(f"local/{CANARY}")) == (True, True)
+    assert (neither.may_ask, neither.may_add, neither.may_see(f"local/{CANARY}")) == (True, False, False)
+    assert both.name == neither.name != issuer.principal("erin", []).name
+
+
 @pytest.mark.parametrize(
     ("text", "may"), [("nothing", (False, False)), ("reads", (True, False)), ("adds", (True, True))]
 )
@@ -70,6 +99,13 @@ def test_who_has_no_token_may_what_the_file_says(text: str, may: tuple[bool, boo
     [
         "x",
         "public = []",
+        "jwt = 1",
+        "[jwt]",
+        '[jwt]\nissuer = "i"\naudience = ["a"]\nkeys = "k"',
+        '[jwt]\nissuer = "i"\naudience = "a"\nkeys = "k"\nalgorithms = ["none"]',
+        '[jwt]\nissuer = "i"\naudience = "a"\nkeys = "k"\nscopes = ["add"]',
+        '[jwt]\nissuer = "i"\naudience = "a"\nkeys = "k"\n[jwt.scopes.add]\nadds = 1',
+        '[jwt]\nissuer = "i"\naudience = "a"\nkeys = "k"\n[jwt.scopes.add]\nsha256 = "a"',
         'anonymous = "writes"',
         'hidden = "local/*"',
         "hidden = [1]",
@@ -91,7 +127,7 @@ def test_a_file_that_is_wrong_ends_the_server(tmp_path: Path) -> None:
     (tmp_path / "access.toml").write_text("tokens = 1")
     with serving(tmp_path, ACCESS_FILE=str(tmp_path / "access.toml")) as server:
         assert server.process.wait(20) == 2
-    assert "tokens: a table for each is expected" in server.log.read_text()
+    assert "tokens: a table is expected" in server.log.read_text()
 
 
 # A server with a repository that everybody sees, and one that is hidden.
@@ -104,7 +140,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     Repository(folder / CANARY).commit(files, f"{CANARY} subject")
     Repository(folder / "seen").commit({"src/app.py": "def work():\n    return work()\n", "README.md": "# Seen\n"})
     Repository(folder / "more").commit({"a.py": "x = 1\n"})
-    (folder / "access.toml").write_text(FILE)
+    (folder / "keys.json").write_bytes(key_set(KEY))
+    (folder / "access.toml").write_text(FILE.replace("@KEYS", f"{folder}/keys.json"))
     settings = {"LOCAL_FOLDERS": str(folder), "CLIENT_REQUESTS_PER_MINUTE": "0"}
     repositories = f"{folder}/{CANARY} {folder}/seen"
     with serving(folder, REPOSITORIES=repositories, ACCESS_FILE=f"{folder}/access.toml", **settings) as made:
@@ -162,7 +199,7 @@ def _pages(name: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("who", ["", "bob", "carol"])
+@pytest.mark.parametrize("who", SEE_NOTHING_HIDDEN)
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_hidden_repository_is_answered_as_one_that_there_is_not(server: Server, who: str, era: str) -> None:
     async with _client(server, who, era) as client:
@@ -173,7 +210,7 @@ async def test_a_hidden_repository_is_answered_as_one_that_there_is_not(server: 
             assert hidden.content[0].text.replace(CANARY, "nothing") == nothing.content[0].text
 
 
-@pytest.mark.parametrize("who", ["", "bob", "carol"])
+@pytest.mark.parametrize("who", SEE_NOTHING_HIDDEN)
 @pytest.mark.parametrize("era", ERAS)
 async def test_no_list_and_no_search_names_what_is_hidden(server: Server, who: str, era: str) -> None:
     async with _client(server, who, era) as client:
@@ -189,7 +226,7 @@ async def test_no_list_and_no_search_names_what_is_hidden(server: Server, who: s
     assert CANARY not in everything
 
 
-@pytest.mark.parametrize("who", ["", "bob", "carol"])
+@pytest.mark.parametrize("who", SEE_NOTHING_HIDDEN)
 @pytest.mark.parametrize("era", ERAS)
 async def test_no_resource_and_no_completion_tells_that_something_is_hidden(server: Server, who: str, era: str) -> None:
     reference = ResourceTemplateReference(type="ref/resource", uri="insight://{repository}")
@@ -215,7 +252,7 @@ async def test_no_resource_and_no_completion_tells_that_something_is_hidden(serv
         assert CANARY in str(await client.read_resource(f"insight://{CANARY}/README.md"))
 
 
-@pytest.mark.parametrize("who", ["", "bob", "carol"])
+@pytest.mark.parametrize("who", SEE_NOTHING_HIDDEN)
 def test_no_page_tells_that_something_is_hidden_even_when_others_just_saw_it(server: Server, who: str) -> None:
     shown = 0
     for page, nothing in zip(_pages(CANARY), _pages("nothing"), strict=True):
@@ -232,7 +269,7 @@ def test_no_page_tells_that_something_is_hidden_even_when_others_just_saw_it(ser
     assert shown >= 7
 
 
-@pytest.mark.parametrize("who", ["", "bob", "carol"])
+@pytest.mark.parametrize("who", SEE_NOTHING_HIDDEN)
 def test_no_page_that_can_be_reached_names_what_is_hidden(server: Server, who: str) -> None:
     _get(server, "/", "alice")
     to_see = ["/", "/info", "/llms.txt", "/server.json", "/robots.txt", "/mcp/server-card", "/try/overview"]
@@ -248,22 +285,25 @@ def test_no_page_that_can_be_reached_names_what_is_hidden(server: Server, who: s
     assert "/repositories/local/seen" in seen
 
 
-async def test_who_may_see_it_sees_it_everywhere(server: Server) -> None:
+@pytest.mark.parametrize("who", ["alice", "dave"])
+async def test_who_may_see_it_sees_it_everywhere(server: Server, who: str) -> None:
     for era in ERAS:
-        async with _client(server, "alice", era) as client:
+        async with _client(server, who, era) as client:
             listed = await client.call_tool("list_repositories", {})
             assert {f"local/{CANARY}", "local/seen"} <= set(re.findall(r"local/\w+", listed.content[0].text))
             for tool, about in _questions(CANARY)[:10]:
                 asked = {key: value.replace("work", f"{CANARY}_work") for key, value in about.items()}
                 assert not (await client.call_tool(tool, asked, raise_on_error=False)).is_error, tool
     for page in ("/", "/info", "/llms.txt"):
-        assert CANARY in _get(server, page, "alice")[1]
+        assert CANARY in _get(server, page, who)[1]
 
 
 # Adding.
 
 
-@pytest.mark.parametrize(("who", "code"), [("", "forbidden"), ("alice", "forbidden"), ("bob", None)])
+@pytest.mark.parametrize(
+    ("who", "code"), [("", "forbidden"), ("alice", "forbidden"), ("bob", None), ("dave", "forbidden"), ("erin", None)]
+)
 async def test_who_may_add_adds(server: Server, who: str, code: str | None) -> None:
     for era in ERAS:
         async with _client(server, who, era) as client:
@@ -272,8 +312,9 @@ async def test_who_may_add_adds(server: Server, who: str, code: str | None) -> N
             assert (added.structured_content or {}).get("error", {}).get("code") == code
 
 
-async def test_who_adds_what_is_hidden_hears_that_there_is_none(server: Server) -> None:
-    async with _client(server, "bob", ERAS[1]) as client:
+@pytest.mark.parametrize("who", ["bob", "erin"])
+async def test_who_adds_what_is_hidden_hears_that_there_is_none(server: Server, who: str) -> None:
+    async with _client(server, who, ERAS[1]) as client:
         answers = []
         for name in (CANARY, f"{CANARY}s"):
             asked = {"url": str(server.folder / name)}
@@ -303,7 +344,10 @@ async def test_who_adds_what_is_hidden_hears_that_there_is_none(server: Server) 
 def test_a_token_is_known_or_refused(server: Server, sent: str, status: int, path: str) -> None:
     found, _, headers = _get(server, path, **({"Authorization": sent} if sent else {}))
     assert found == status
-    assert headers.get("www-authenticate") == ('Bearer error="invalid_token"' if status == 401 else None)
+    why = 'error_description="That token is not known here."'
+    where = 'resource_metadata="https://insight.example.com/.well-known/oauth-protected-resource/mcp"'
+    challenge = f'Bearer error="invalid_token", {why}, {where}'
+    assert headers.get("www-authenticate") == (challenge if status == 401 else None)
 
 
 def test_a_token_in_a_url_does_nothing(server: Server) -> None:
@@ -324,3 +368,8 @@ def test_a_server_that_answers_only_tokens_still_says_that_it_lives(tmp_path: Pa
         assert [_get(server, path)[0] for path in ("/", "/mcp", "/llms.txt", "/static/style.css")] == [401] * 4
         assert _get(server, "/info")[0] == 200
         assert _get(server, "/", "bob")[0] == 200
+        assert _get(server, "/")[2]["www-authenticate"] == "Bearer"
+        assert _get(server, "/.well-known/oauth-protected-resource/mcp")[0] == 401
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(b"GET http://localhost HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 401 ")

@@ -21,6 +21,7 @@ from code_insight.web.guard import logs
 if TYPE_CHECKING:
     from code_insight.catalog import Added, Catalog
     from code_insight.web.guard.asking import Guard
+    from code_insight.web.guard.jwts import Jwts
     from code_insight.web.info import Readiness
     from code_insight.web.shell import Shell
 
@@ -113,6 +114,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
 
     try:
         everybody = access.parse(Path(found.access_file).read_text("utf-8")) if found.access_file else access.Access()
+        jwts = _jwts(found, everybody)
     except (OSError, ValueError, TypeError) as error:
         print(f"CODE_INSIGHT_ACCESS_FILE={found.access_file!r}: {error}", file=sys.stderr)
         return 2
@@ -128,7 +130,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
         from code_insight.web.app import build_app
 
         catalog = state["catalog"] = _catalog(found, [Path(url) for url in wanted if _is_folder(url)], wanted)
-        application = build_app(catalog, __version__, _own_hosts(found))
+        application = build_app(catalog, __version__, _own_hosts(found), everybody.issuer)
         threading.Thread(target=_index_at_start, args=(catalog, readiness), daemon=True).start()
         return application
 
@@ -141,7 +143,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
 
     identity = Identity(__version__, found.source_tree, _index_format(), _machine(found))
     config = uvicorn.Config(
-        _guarded(Shell(identity, readiness, load, repositories, failed), found, everybody),
+        _guarded(Shell(identity, readiness, load, repositories, failed), found, everybody, jwts),
         host=found.host,
         port=found.port,
         http=protocol(ConnectionLimits(found.connections_max, found.receive_seconds_max)),
@@ -165,7 +167,15 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
     os._exit(1 if state.get("failed") or not server.started else 0)
 
 
-def _guarded(shell: Shell, found: Settings, everybody: access.Access) -> Guard:
+def _jwts(found: Settings, everybody: access.Access) -> Jwts | None:
+    if not everybody.issuer:
+        return None
+    from code_insight.web.guard.jwts import Jwts
+
+    return Jwts(everybody.issuer, found.ca_file)
+
+
+def _guarded(shell: Shell, found: Settings, everybody: access.Access, jwts: Jwts | None) -> Guard:
     from code_insight.web.guard.asking import Guard, GuardLimits
 
     limits = GuardLimits(
@@ -179,7 +189,7 @@ def _guarded(shell: Shell, found: Settings, everybody: access.Access) -> Guard:
         from code_insight.web.guard.metrics import Metrics
 
         observer = Metrics(found.host, found.metrics_port)
-    return Guard(shell, limits, everybody, is_on_fly=bool(found.fly_app_name), observer=observer)
+    return Guard(shell, limits, everybody, jwts, is_on_fly=bool(found.fly_app_name), observer=observer)
 
 
 def _is_folder(url: str) -> bool:

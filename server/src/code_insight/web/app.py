@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from code_insight.access import Issuer
 from code_insight.catalog import Catalog
 from code_insight.tools import build_server
 from code_insight.web.pages import page_routes
@@ -22,10 +23,10 @@ from code_insight.web.shell import warm
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-def build_app(catalog: Catalog, version: str, allowed_hosts: Sequence[str]) -> Starlette:
+def build_app(catalog: Catalog, version: str, allowed_hosts: Sequence[str], issuer: Issuer | None = None) -> Starlette:
     """Pages and MCP over one catalog; `allowed_hosts` are the names under which /mcp may be asked, beside localhost."""
     server = build_server(catalog, version)
-    return mounted(server, page_routes(catalog, server, version), allowed_hosts)
+    return mounted(server, page_routes(catalog, server, version, issuer), allowed_hosts)
 
 
 def mounted(server: FastMCP[None], routes: Sequence[BaseRoute], allowed_hosts: Sequence[str]) -> Starlette:

@@ -11,12 +11,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from code_insight import access
-from code_insight.access import Access, Principal
+from code_insight.access import Access, Principal, TokenRefused
 from code_insight.web.guard import logs
 from code_insight.web.guard.rates import Rates
+from code_insight.web.resource import metadata_url
+
+if TYPE_CHECKING:
+    from code_insight.web.guard.jwts import Jwts
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -70,12 +75,15 @@ class Guard:
         app: App,
         limits: GuardLimits,
         everybody: Access | None = None,
+        jwts: Jwts | None = None,
         *,
         is_on_fly: bool = False,
         observer: Observer | None = None,
     ) -> None:
         self._app, self._limits, self._is_on_fly, self._observer = app, limits, is_on_fly, observer
-        self._everybody = everybody or Access()
+        self._everybody, self._jwts = everybody or Access(), jwts
+        self._metadata_url = metadata_url(self._everybody.issuer)
+        self._open = {"/info", urlsplit(self._metadata_url).path or "/info"}  # for who may ask nothing else
         self._rates = Rates(limits.client_requests_per_minute)
         self._at_once: Counter[str] = Counter()
 
@@ -95,7 +103,7 @@ class Guard:
 
     async def _answer(self, request: _Request, receive: Receive) -> None:
         try:
-            self._check(request)
+            await self._check(request)
             body = await _body(request.scope, receive, self._limits.body_bytes)
             self._enter(request.client)
         except _Refused as refused:
@@ -125,32 +133,57 @@ class Guard:
         except ValueError:
             return address[:64]
 
-    def _check(self, request: _Request) -> None:
+    async def _check(self, request: _Request) -> None:
         headers = request.scope["headers"]
         if len(headers) > _HEADERS_MAX or sum(len(key) + len(value) for key, value in headers) > _HEADER_BYTES_MAX:
             raise _Refused(431, "headers", "The request's headers are too large.")
-        principal = self._principal([value for key, value in headers if key == b"authorization"])
-        if principal and principal.name:  # a token is one client, wherever it asks from
-            request.client = f"token {principal.name}"
+        who = await self._who(request.client, [value for key, value in headers if key == b"authorization"])
+        if isinstance(who, Principal) and who.name:  # a token is one client, wherever it asks from
+            request.client = f"token {who.name}"
         if seconds := self._rates.wait_seconds(request.client):
             raise _too_many(
                 "rate", f"{self._limits.client_requests_per_minute} requests a minute are answered", seconds
             )
-        if principal is None:
-            raise _Refused(401, "token", "That token is not known here.", challenge='Bearer error="invalid_token"')
-        if not principal.may_ask and request.scope["path"] != "/info":
-            raise _Refused(401, "token", "This server answers only who has a token.", challenge="Bearer")
-        access.current.set(principal)
-        request.is_private = bool(principal.name)
+        if isinstance(who, _Refused):
+            raise who
+        if not who.may_ask and request.scope["path"] not in self._open:
+            raise self._unauthorized("This server answers only who has a token.")
+        access.current.set(who)
+        request.is_private = bool(who.name)
 
-    def _principal(self, authorizations: list[bytes]) -> Principal | None:
-        """Who asks, as the Authorization headers say; None when nobody is known by them."""
+    async def _who(self, client: str, authorizations: list[bytes]) -> Principal | _Refused:
+        """Who asks, as the Authorization headers say; or why they are not believed."""
         if not authorizations:
             return self._everybody.anonymous
         if len(authorizations) > 1:
-            raise _Refused(400, "token", "A request has one token.")
+            return _Refused(400, "token", "A request has one token.")
         scheme, _, token = authorizations[0].decode("latin-1").partition(" ")
-        return self._everybody.of(token.strip()) if scheme.lower() == "bearer" else None
+        token = token.strip()
+        known = self._everybody.of(token) if scheme.lower() == "bearer" else None
+        if known:
+            return known
+        if not self._jwts or scheme.lower() != "bearer":
+            return self._unauthorized("That token is not known here.", is_invalid=True)
+        try:
+            if self._jwts.may_need_keys(token):
+                self._enter(client)  # whoever waits for the issuer's answer has not been counted yet
+                try:
+                    await self._jwts.renew_keys()
+                finally:
+                    self._leave(client)
+            return self._jwts.principal(token)
+        except TokenRefused as refused:
+            return self._unauthorized(f"That token {refused}.", refused.retry_seconds, is_invalid=True)
+        except _Refused as refused:
+            return refused
+
+    def _unauthorized(self, message: str, retry_seconds: int = 0, *, is_invalid: bool = False) -> _Refused:
+        """401 with a challenge (RFC 6750), which says where tokens are to be had if that is known (RFC 9728)."""
+        about = {"error": "invalid_token", "error_description": message} if is_invalid else {}
+        if self._metadata_url:
+            about["resource_metadata"] = self._metadata_url
+        challenge = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in about.items())
+        return _Refused(401, "token", message, retry_seconds, challenge.strip())
 
     def _enter(self, client: str) -> None:
         if self._at_once.total() >= self._limits.requests_at_once:

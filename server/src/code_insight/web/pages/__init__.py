@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -19,12 +20,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from code_insight.access import Issuer
 from code_insight.catalog import Catalog
 from code_insight.errors import InsightError, NotFound, StorageFailed, TookTooLong
 from code_insight.model import HistoryEnd
 from code_insight.queries import spots
 from code_insight.store import IndexedCommit
 from code_insight.tools.answers import visible
+from code_insight.web import resource
 from code_insight.web.pages import landing, neighbours, repository, source
 from code_insight.web.pages.addresses import Addresses, Asked, parted, revision_of
 from code_insight.web.pages.clients import clients
@@ -50,8 +53,8 @@ _VIEWS: Mapping[str, View] = {
 }
 
 
-def page_routes(catalog: Catalog, server: FastMCP[None], version: str) -> list[BaseRoute]:
-    """The routes of all pages."""
+def page_routes(catalog: Catalog, server: FastMCP[None], version: str, issuer: Issuer | None = None) -> list[BaseRoute]:
+    """The routes of all pages, and of what tells who issues tokens if somebody does."""
     pages = _Pages(catalog, server, version)
     static = Mount("/static", app=_Static(directory=WEB / "static"), middleware=[Middleware(GZipMiddleware)])
     return [
@@ -65,6 +68,7 @@ def page_routes(catalog: Catalog, server: FastMCP[None], version: str) -> list[B
         Route("/server.json", pages.server_json),
         Route("/mcp/server-card", pages.server_card),
         Route("/.well-known/ai-catalog.json", pages.ai_catalog),
+        *_who_issues_tokens(issuer),
         static,
         Route("/{rest:rest}", pages.missing),
     ]
@@ -234,6 +238,17 @@ def _document(value: Mapping[str, Any], media_type: str) -> Response:
     anywhere = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
     headers = {**HEADERS, **anywhere, "cache-control": f"public, max-age={_HOUR}", "vary": "Host"}
     return Response(json.dumps(value, indent=2), headers=headers, media_type=media_type)
+
+
+def _who_issues_tokens(issuer: Issuer | None) -> list[BaseRoute]:
+    url = resource.metadata_url(issuer)
+    if not issuer or not url:
+        return []
+
+    async def metadata(_request: Request) -> Response:
+        return _document(resource.metadata(issuer), "application/json")
+
+    return [Route(urlsplit(url).path, metadata)]
 
 
 async def _robots(_request: Request) -> Response:
