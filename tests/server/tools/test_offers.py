@@ -56,9 +56,11 @@ async def test_a_prompt_has_its_arguments_and_names_tools_that_there_are(
     assert tokens(text) < 400
 
 
-async def test_a_prompt_without_its_arguments_is_refused(client: Client[Any]) -> None:
-    with pytest.raises(MCPError, match="explain"):
+async def test_a_prompt_without_its_arguments_is_refused_and_they_are_named(client: Client[Any]) -> None:
+    with pytest.raises(MCPError, match=r"^The argument 'what' is missing\.$"):
         await client.get_prompt("explain", {"repository": "starlette"})
+    with pytest.raises(MCPError, match=r"'repository' is missing.*'what' is missing"):
+        await client.get_prompt("explain")
 
 
 # Resources.

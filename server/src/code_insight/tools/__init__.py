@@ -14,9 +14,11 @@ import anyio
 import anyio.to_thread
 from fastmcp import FastMCP
 from fastmcp.exceptions import ValidationError
+from fastmcp.prompts import PromptResult
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
-from mcp_types import CallToolRequestParams, TextContent, ToolAnnotations
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, CallToolRequestParams, GetPromptRequestParams, TextContent, ToolAnnotations
 from pydantic import ValidationError as PydanticValidationError
 
 from code_insight.catalog import Catalog
@@ -114,7 +116,9 @@ def _error(code: str, message: str) -> ToolResult:
 
 
 class _BadArguments(Middleware):
-    """Arguments that do not fit a tool's schema are answered in one sentence each, not in pydantic's words."""
+    """Arguments that do not fit a tool's schema are answered in one sentence each, not in pydantic's words; a prompt's
+    that are missing are named.
+    """
 
     async def on_call_tool(
         self,
@@ -125,6 +129,18 @@ class _BadArguments(Middleware):
             return await call_next(context)
         except ValidationError as error:
             return _error("invalid_argument", _sentences(error))
+
+    async def on_get_prompt(
+        self,
+        context: MiddlewareContext[GetPromptRequestParams],
+        call_next: CallNext[GetPromptRequestParams, PromptResult],
+    ) -> PromptResult:
+        server = context.fastmcp_context
+        prompt = await server.fastmcp.get_prompt(context.message.name) if server else None
+        given = context.message.arguments or {}
+        if missing := [a.name for a in (prompt and prompt.arguments) or () if a.required and a.name not in given]:
+            raise MCPError(INVALID_PARAMS, " ".join(_sentence("missing", name, "") for name in missing))
+        return await call_next(context)
 
 
 def _sentences(error: ValidationError) -> str:
