@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from code_insight.languages import LANGUAGES, Language, by_name, language_of
 from code_insight.model import NO_FACTS, Facts, SkipReason
-from code_insight.parsing import ParseLimits, ParserPool, parse
+from code_insight.parsing import IdlePool, ParseLimits, ParserPool, parse
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -228,6 +228,97 @@ def test_an_unused_pool_starts_no_process() -> None:
     before = worker_processes()
     with ParserPool(QUICK):
         assert worker_processes() == before
+
+
+# --- a worker that waits ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def idle() -> Iterator[IdlePool]:
+    pool = IdlePool(QUICK, 60.0)
+    yield pool
+    pool.close()
+    wait_until_no_worker_lives()
+
+
+def parsed(idle: IdlePool, items: Iterable[tuple[str, str, bytes]]) -> dict[str, Facts | SkipReason]:
+    with idle.taken() as pool:
+        return dict(pool.parse_many(items))
+
+
+def test_a_worker_that_waits_parses_what_comes_next(idle: IdlePool) -> None:
+    parsed(idle, functions(1))
+    worker = worker_processes()
+    assert len(worker) == 1
+    assert names(parsed(idle, functions(1))["good0"]) == ["f0"]
+    assert worker_processes() == worker
+
+
+def test_two_at_a_time_have_a_worker_each_and_one_waits(idle: IdlePool) -> None:
+    with idle.taken() as pool:
+        assert dict(pool.parse_many(functions(1))).keys() == {"good0"}
+        assert parsed(idle, functions(1)).keys() == {"good0"}
+        assert len(worker_processes()) == 2
+    assert len(worker_processes()) == 1
+
+
+def test_a_worker_does_not_wait_for_ever() -> None:
+    parsed(IdlePool(QUICK, 0.2), functions(1))
+    wait_until_no_worker_lives()
+
+
+def test_a_worker_that_a_text_has_killed_is_not_followed_by_one_that_waits(idle: IdlePool) -> None:
+    parsed(idle, functions(1))
+    found = parsed(idle, [("hostile", "bash", NEVER_ENDS_BASH), ("good", "python", b"def f(): pass\n")])
+    assert found["hostile"] is SkipReason.PARSE_TIMEOUT
+    assert names(found["good"]) == ["f"]
+    wait_until_no_worker_lives()
+
+
+def test_a_worker_that_has_become_large_does_not_wait(idle: IdlePool) -> None:
+    with idle.taken() as pool:
+        pool.workers().schedule(_grow).result()
+    wait_until_no_worker_lives()
+
+
+_kept: list[bytes] = []
+
+
+def _grow() -> None:
+    _kept.append(b"x" * (100 << 20))
+
+
+def test_a_worker_that_the_system_kills_while_it_waits_is_replaced(idle: IdlePool) -> None:
+    parsed(idle, functions(1))
+    (worker,) = worker_processes()
+    os.kill(worker, signal.SIGKILL)
+    assert names(parsed(idle, functions(1))["good0"]) == ["f0"]
+
+
+def test_a_worker_that_waits_ends_with_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text(WAITS)
+    parent = subprocess.Popen([sys.executable, tmp_path / "waits.py"], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate(timeout=10)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{worker}/cmdline").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}/cmdline").exists()
+
+
+WAITS = """
+import multiprocessing, time
+from code_insight.parsing import IdlePool, ParseLimits
+
+if __name__ == "__main__":
+    idle = IdlePool(ParseLimits(), 60.0)
+    with idle.taken() as pool:
+        list(pool.parse_many([("a", "python", b"def f(): pass")]))
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    time.sleep(60)
+"""
 
 
 # --- the processes ---------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("code_insight")
 _GRACE_SECONDS = 8  # for requests in flight at a signal; below the kill_timeout of the fly*.toml files
+_IDLE_SECONDS = 60.0  # that a worker waits for the next change, with 25 MB of its own
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +75,10 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
 
 
-def _catalog(found: Settings, also_local: Sequence[Path] = (), configured: Sequence[str] = ()) -> Catalog:
+def _catalog(
+    found: Settings, also_local: Sequence[Path] = (), configured: Sequence[str] = (), *, stays: bool = False
+) -> Catalog:
+    """The repositories below the data folder; `stays` says that this process will be asked for more than one thing."""
     from code_insight.ancestry import HistoryLimits
     from code_insight.catalog import Catalog, CatalogLimits
     from code_insight.clone_url import ClonePolicy
@@ -101,6 +105,7 @@ def _catalog(found: Settings, also_local: Sequence[Path] = (), configured: Seque
         history=HistoryLimits(commits=found.history_commits_max),
         workers=found.workers,
         parse_seconds=found.parse_seconds_max,
+        idle_seconds=_IDLE_SECONDS if stays else 0,
     )
     return Catalog(found.data_dir.absolute(), limits)
 
@@ -129,7 +134,9 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
         pydantic.BaseModel.model_config["defer_build"] = True
         from code_insight.web.app import build_app
 
-        catalog = state["catalog"] = _catalog(found, [Path(url) for url in wanted if _is_folder(url)], wanted)
+        catalog = state["catalog"] = _catalog(
+            found, [Path(url) for url in wanted if _is_folder(url)], wanted, stays=True
+        )
         application = build_app(catalog, __version__, _own_hosts(found), everybody.issuer)
         threading.Thread(target=_index_at_start, args=(catalog, readiness), daemon=True).start()
         return application
@@ -249,9 +256,10 @@ def _report(added: Added) -> str:
 def _stdio(found: Settings) -> int:
     from code_insight.tools import build_server
 
-    catalog = _catalog(found)
+    catalog = _catalog(found, stays=True)
     with contextlib.suppress(KeyboardInterrupt):
         build_server(catalog, __version__).run(transport="stdio", show_banner=False)
+    catalog.close()
     return 0
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from code_insight import access, ancestry, clone_url, git, keeping, store
@@ -29,9 +30,12 @@ from code_insight.errors import (
     TookTooLong,
     UrlRejected,
 )
-from code_insight.model import HistoryEnd, Repository
+from code_insight.model import Commit, HistoryEnd, Repository
 from code_insight.queries import centrality, entries
 from code_insight.store import IndexedCommit, Lineage, Reader, Survey, Writer
+
+if TYPE_CHECKING:
+    from code_insight.parsing import IdlePool
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ class CatalogLimits:
     history: ancestry.HistoryLimits = ancestry.HistoryLimits()
     workers: int = 2
     parse_seconds: float = 10.0  # that the symbols of one file may take
+    idle_seconds: float = 0.0  # that a worker which has parsed waits for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class Catalog:
     _to_deepen: queue.SimpleQueue[IndexedCommit] = field(default_factory=queue.SimpleQueue, init=False)
     _mended_at: dict[str, float] = field(default_factory=dict, init=False)
     _deepening: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _parsers: IdlePool | None = field(default=None, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._jobs = threading.BoundedSemaphore(self.limits.jobs)
@@ -97,6 +104,8 @@ class Catalog:
         self._closing.set()
         for _ in range(self.limits.jobs):
             self._jobs.acquire(timeout=wait_seconds / self.limits.jobs)
+        if self._parsers:
+            self._parsers.close()
 
     def repositories(self) -> list[Repository]:
         """All repositories that the caller may see, by name, whether or not a commit of them is whole."""
@@ -206,7 +215,8 @@ class Catalog:
             raise Forbidden("You may not add repositories to this server.", "list_repositories names those it has.")
         source = self._source(url)
         with self._job(call), self._home(source.repository, call) as home:
-            known, parsed = source.index(home, ref, call, self.limits)
+            git_dir, commit = source.fetched(home, ref, call, self.limits)
+            known, parsed = self._index(git_dir, commit, ref, home, call)
             commits = store.commits(source.repository, home / "index.db")
             indexed = next(commit for commit in commits if ref in commit.refs)
             if len(commits) == 1 or parsed > _FEW_BLOBS:
@@ -216,6 +226,19 @@ class Catalog:
             keeping.forget_uses(home, [commit.commit.oid for commit in commits])
             self._make_room(home)
         return Added(indexed, known, parsed, time.monotonic() - began, history)
+
+    def _index(self, git_dir: Path, commit: Commit, ref: str, home: Path, call: git.Call) -> tuple[bool, int]:
+        """Whether the commit was known, and how many blobs were parsed."""
+        from code_insight import indexing, parsing  # the workers' machinery: only who indexes pays for its import
+
+        limits = self.limits
+        parse = parsing.ParseLimits(limits.workers, limits.parse_seconds)
+        with self._lock:
+            self._parsers = self._parsers or parsing.IdlePool(parse, limits.idle_seconds)
+        source = indexing.Source(git_dir, limits.git, call, self._parsers)
+        may = indexing.IndexLimits(limits.file_bytes, limits.total_bytes, commits=limits.commits, parse=parse)
+        done = indexing.index_commit(source, commit, ref, home / "index.db", may, keeping.last_used(home))
+        return done.was_known, done.blobs_parsed
 
     def _make_room(self, busy: Path) -> None:
         """What is held takes no more than allowed on disk, if what is in use lets it."""
@@ -385,13 +408,14 @@ class _Folder:
             raise NotFound(f"There is no folder {text}.", "Check the path.")
         return _Folder(Repository(name, str(folder)), git.git_dir_of(folder))
 
-    def index(self, home: Path, ref: str, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:
+    def fetched(self, _home: Path, ref: str, _call: git.Call, limits: CatalogLimits) -> tuple[Path, Commit]:
+        """Where the commit is that `ref` names now, and what it says of itself."""
         if not all(_is_below(place, limits.local_folders) for place in git.places(self.git_dir, limits.git)):
             raise UrlRejected(
                 "That folder's repository is elsewhere.", "Give the folder that has the repository in it."
             )
         oid = git.resolve(self.git_dir, ref, limits.git)
-        return _index(self.git_dir, oid, ref, home, call, limits)
+        return self.git_dir, git.commit(self.git_dir, oid, limits.git)
 
     def extend(self, home: Path, oid: str, call: git.Call, limits: CatalogLimits) -> Lineage:
         return ancestry.extend(self.git_dir, oid, home / "index.db", limits.history, limits.git, call)
@@ -410,18 +434,19 @@ class _Remote:
     repository: Repository
     url: CloneUrl
 
-    def index(self, home: Path, ref: str, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:
+    def fetched(self, home: Path, ref: str, call: git.Call, limits: CatalogLimits) -> tuple[Path, Commit]:
+        """The same of a host, after what is new there has come here."""
         addresses = clone_url.public_addresses(self.url, limits.clone)
         call.progress("Asking the remote", 0)
         remote = git.remote_ref(self.url, addresses, ref, limits.git, call, limits.ca_file)
         objects = home / "objects.git"
-        if self._indexed(home, remote.oid) and self._holds(objects, remote.oid, limits):
-            return _index(objects, remote.oid, ref, home, call, limits)
+        if self._indexed(home, remote.oid) and (held := self._held(objects, remote.oid, limits)):
+            return objects, held
         git.create_bare(objects, limits.git)
         oid = git.fetch(objects, self.url, addresses, remote, limits.git, call, limits.ca_file)
         if git.packs(objects) > _MOST_PACKS:
             git.compact(objects, limits.git, call)
-        return _index(objects, oid, ref, home, call, limits)
+        return objects, git.commit(objects, oid, limits.git)
 
     def extend(self, home: Path, oid: str, call: git.Call, limits: CatalogLimits) -> Lineage:
         return ancestry.extend(home / "objects.git", oid, home / "index.db", limits.history, limits.git, call)
@@ -439,33 +464,17 @@ class _Remote:
         if git.packs(home / "objects.git") > 1:
             git.compact(home / "objects.git", limits.git, call)
 
-    def _holds(self, objects: Path, oid: str, limits: CatalogLimits) -> bool:
+    def _held(self, objects: Path, oid: str, limits: CatalogLimits) -> Commit | None:
         try:
-            return (objects / "HEAD").exists() and bool(git.commit(objects, oid, limits.git))
+            return git.commit(objects, oid, limits.git) if (objects / "HEAD").exists() else None
         except FetchFailed:
-            return False
+            return None
 
     def _indexed(self, home: Path, oid: str) -> bool:
         try:
             return any(indexed.commit.oid == oid for indexed in store.commits(self.repository, home / "index.db"))
         except StorageFailed:  # damaged: it will be made anew
             return False
-
-
-def _index(git_dir: Path, oid: str, ref: str, home: Path, call: git.Call, limits: CatalogLimits) -> tuple[bool, int]:
-    """Whether the commit was known, and how many blobs were parsed."""
-    from code_insight import indexing, parsing  # the workers' machinery: only who indexes pays for its import
-
-    commit = git.commit(git_dir, oid, limits.git)
-    index_limits = indexing.IndexLimits(
-        limits.file_bytes,
-        limits.total_bytes,
-        commits=limits.commits,
-        parse=parsing.ParseLimits(limits.workers, limits.parse_seconds),
-    )
-    source = indexing.Source(git_dir, limits.git, call)
-    done = indexing.index_commit(source, commit, ref, home / "index.db", index_limits, keeping.last_used(home))
-    return done.was_known, done.blobs_parsed
 
 
 def _is_below(folder: Path, roots: tuple[Path, ...]) -> bool:

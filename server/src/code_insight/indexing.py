@@ -33,11 +33,12 @@ class IndexLimits:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where git reads a commit, what that may cost, and who waits for it."""
+    """Where git reads a commit, what that may cost, who waits for it, and who parses it if it is little."""
 
     git_dir: Path
     limits: git.GitLimits
     call: git.Call
+    idle: parsing.IdlePool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ class _Job:
     def _index(self, entries: list[TreeEntry]) -> None:
         total = len(entries)
         workers = min(self._limits.parse.workers, 1 + sum(entry.size_bytes for entry in entries) // _BYTES_PER_WORKER)
-        with parsing.ParserPool(replace(self._limits.parse, workers=workers)) as pool:
+        many = parsing.ParserPool(replace(self._limits.parse, workers=workers))
+        with many if workers > 1 else self._source.idle.taken() as pool:
             batch = _Batch(self._writer, self._keep_all)
             for done, (text, facts) in enumerate(self._with_facts(pool, entries), start=1):
                 self.parsed += 1

@@ -7,6 +7,6 @@ may be 100,000 levels deep.
 """
 
 from code_insight.parsing.facts import VERSION, parse
-from code_insight.parsing.pool import ParseLimits, ParserPool
+from code_insight.parsing.pool import IdlePool, ParseLimits, ParserPool
 
-__all__ = ["VERSION", "ParseLimits", "ParserPool", "parse"]
+__all__ = ["VERSION", "IdlePool", "ParseLimits", "ParserPool", "parse"]

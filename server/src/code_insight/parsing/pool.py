@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, overload
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pebble import ProcessPool
 
 _log = logging.getLogger(__name__)
+_IDLE_BYTES = 96 << 20  # of memory that a worker may have while it waits: twice what it needs to start
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 _Then = Callable[[Facts], Any] | None
@@ -47,6 +50,11 @@ class _Item(NamedTuple):
     text: bytes
 
 
+class _Sent(NamedTuple):
+    to: ProcessPool
+    batch: list[_Item]
+
+
 class ParserPool:
     """Worker processes that parse; a context manager. What kills a worker costs the guilty file its facts, no more."""
 
@@ -60,10 +68,15 @@ class ParserPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No process of the pool is left; it may be used again."""
         for pool in self._pools.values():
             pool.stop()  # type: ignore[no-untyped-call]
         for pool in self._pools.values():
             pool.join()
+        self._pools.clear()
 
     @overload
     def parse_many(self, items: Iterable[tuple[Key, str, bytes]]) -> Iterator[tuple[Key, Facts | SkipReason]]: ...
@@ -91,6 +104,15 @@ class ParserPool:
         """One process, where suspects are parsed alone."""
         return self._pool("quarantine", 1)
 
+    def is_clean(self) -> bool:
+        """Whether its one worker may go on: no text was suspected of anything, and none left it large."""
+        if self._pools.keys() != {"workers"} or not self._pools["workers"].active:
+            return False
+        try:
+            return bool(self._pools["workers"].schedule(_resident_bytes, timeout=1).result() < _IDLE_BYTES)
+        except Exception:  # whatever it is: a worker that does not answer is not kept
+            return False
+
     def _pool(self, role: str, workers: int) -> ProcessPool:
         """The pool of this role; a new one when the system has killed an idle worker, which pebble does not survive."""
         pool = self._pools.get(role)
@@ -101,6 +123,57 @@ class ParserPool:
         if pool is None:
             pool = self._pools[role] = _new_pool(self.limits, workers)
         return pool
+
+
+class IdlePool:
+    """One worker that waits for the next few texts: to start it takes far longer than to parse them."""
+
+    def __init__(self, limits: ParseLimits, seconds: float) -> None:
+        """The worker ends when nobody has had work for it for so many seconds; with 0, after each work."""
+        self._limits, self._seconds = replace(limits, workers=1), seconds
+        self._lock = threading.Lock()
+        self._idle: ParserPool | None = None
+        self._end: threading.Timer | None = None
+        self._is_closed = False
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[ParserPool]:
+        """A pool of one worker, for the caller alone; it waits afterwards if it is clean and no other does."""
+        with contextlib.ExitStack() as ended:
+            pool = ended.enter_context(self._take() or ParserPool(self._limits))
+            yield pool
+            if self._seconds and pool.is_clean() and self._put(pool):
+                ended.pop_all()
+
+    def close(self) -> None:
+        """No worker waits any more, and none will."""
+        self._is_closed = True
+        if pool := self._take():
+            pool.close()
+
+    def _take(self) -> ParserPool | None:
+        with self._lock:
+            pool, self._idle = self._idle, None
+            if self._end:
+                self._end.cancel()
+            return pool
+
+    def _put(self, pool: ParserPool) -> bool:
+        with self._lock:
+            if self._idle or self._is_closed:
+                return False
+            self._idle = pool
+            self._end = threading.Timer(self._seconds, self._end_of, (pool,))
+            self._end.daemon = True
+            self._end.start()
+            return True
+
+    def _end_of(self, pool: ParserPool) -> None:
+        with self._lock:
+            if self._idle is not pool:
+                return
+            self._idle = None
+        pool.close()
 
 
 def _new_pool(limits: ParseLimits, workers: int) -> ProcessPool:
@@ -123,26 +196,24 @@ class _Run:
     def __init__(self, pool: ParserPool, then: _Then) -> None:
         self._pool, self._limits, self._then = pool, pool.limits, then
         self._failures: Counter[str] = Counter()
-        self._in_flight: dict[Future[list[Any]], list[_Item]] = {}
+        self._in_flight: dict[Future[list[Any]], _Sent] = {}
 
     def results(self, items: Iterable[tuple[Any, str, bytes]]) -> Iterator[tuple[Any, Any]]:
-        from concurrent.futures import FIRST_COMPLETED, wait
-
         batches = self._batches(items)
         try:
             while self._fill(batches):
-                done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield from self._settle(future, self._in_flight.pop(future))
+                for future in _settled({future: sent.to for future, sent in self._in_flight.items()}):
+                    yield from self._settle(future, self._in_flight.pop(future).batch)
         finally:
             for future in self._in_flight:
                 future.cancel()
 
     def _fill(self, batches: Iterator[list[_Item]]) -> bool:
         """Whether there is anything to wait for, after as much as allowed was handed out."""
-        flying = sum(len(item.text) for batch in self._in_flight.values() for item in batch)
+        flying = sum(len(item.text) for sent in self._in_flight.values() for item in sent.batch)
         while flying < self._limits.bytes_in_flight and (batch := next(batches, None)) is not None:
-            self._in_flight[self._schedule(self._pool.workers(), batch)] = batch
+            workers = self._pool.workers()
+            self._in_flight[self._schedule(workers, batch)] = _Sent(workers, batch)
             flying += sum(len(item.text) for item in batch)
         return bool(self._in_flight)
 
@@ -202,6 +273,7 @@ class _Run:
         future: Future[Any] = quarantine.schedule(os.getpid)
         before = peak = 0
         try:
+            _settled({future: quarantine})
             worker = future.result()
             before = _address_space_bytes(worker)
             future = self._schedule(quarantine, [item])
@@ -215,6 +287,24 @@ class _Run:
             return self._counted(item.language, SkipReason.PARSE_CRASHED)
         finally:
             future.cancel()
+
+
+def _settled(pools: Mapping[Future[Any], ProcessPool]) -> set[Future[Any]]:
+    """Those of the futures that are done, at least one.
+
+    What pebble is handed at the moment at which its last idle worker is killed, it never answers: that is broken too.
+    """
+    from concurrent.futures import FIRST_COMPLETED, InvalidStateError, wait
+    from concurrent.futures.process import BrokenProcessPool
+
+    while True:
+        lost = [future for future, pool in pools.items() if not pool.active]
+        done, _ = wait(pools, timeout=0.5, return_when=FIRST_COMPLETED)
+        if done:
+            return done
+        for future in lost:
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(BrokenProcessPool("The worker was killed."))
 
 
 def _watch(future: Future[Any], worker: int) -> int:
@@ -232,6 +322,11 @@ def _address_space_bytes(process: int) -> int:
         return int(Path(f"/proc/{process}/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         return 0  # it ended, or this system has no /proc
+
+
+def _resident_bytes() -> int:
+    """Runs in a worker: what it has in memory."""
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _cause_of_death(exit_code: int, taken_bytes: int, limits: ParseLimits) -> SkipReason:
