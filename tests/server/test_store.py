@@ -21,7 +21,7 @@ from code_insight.model import (
     SymbolFact,
     SymbolKind,
 )
-from code_insight.store import IndexedCommit, NewBlob, NewFile, Reader, Writer, pack, seals
+from code_insight.store import IndexedCommit, NewBlob, NewFile, Reader, Writer, pack, seals, writing
 
 FLASK = Repository("local/flask", "/flask")
 FACTS = Facts(
@@ -380,7 +380,7 @@ def test_an_index_that_is_locked_is_not_thrown_away(index: Path, monkeypatch: py
 
 
 def _sealed(index: Path) -> bool:
-    return index.with_name("index.db.sha256").exists()
+    return index.with_name("index.db.seal").exists()
 
 
 def test_every_flipped_bit_is_found_before_anything_is_answered(index: Path) -> None:
@@ -418,6 +418,41 @@ def test_a_file_whose_log_a_reader_still_needs_has_no_seal_until_it_is_written_a
     store.check(index)
 
 
+@pytest.mark.parametrize("log_bytes", [0, 4 << 20])
+def test_a_seal_that_is_made_of_what_was_written_is_that_of_the_whole_file(
+    index: Path, monkeypatch: pytest.MonkeyPatch, log_bytes: int
+) -> None:
+    monkeypatch.setattr(writing, "_LOG_BYTES", log_bytes)
+    generator = random.Random(11)
+    for number in range(30):
+        count = generator.choice([1, 3, 60])
+        _add(
+            index, number, {f"{n}.py": f"{number} {n} " * generator.randrange(2_000) for n in range(count)}, facts=FACTS
+        )
+        if not generator.randrange(5):  # a log that is emptied, and begun anew in its own file
+            with Reader(_held(index)[0]) as reader:
+                assert reader.files()
+                _add(index, 100 + number, {"a.py": str(number)})
+            assert not _sealed(index)
+        else:
+            assert index.with_name("index.db.seal").read_bytes() == seals._digests(index)
+    assert index.stat().st_size > 10 * seals._SEGMENT_BYTES
+
+
+def test_a_writer_seals_nothing_that_was_damaged_where_it_does_not_write(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(index, 1, {f"{n}.py": f"text {n} " * 3_000 for n in range(300)}, facts=FACTS)
+    whole = index.read_bytes()
+    with Writer(index, 1) as writer:
+        writer.add_commit(_commit(1), "again", [], 3)
+        _damage(index, len(whole) // 2, 1)
+    assert index.read_bytes() != whole
+    monkeypatch.setattr(seals, "_compared", {})  # as in a process that starts
+    with pytest.raises(IndexDamaged):
+        store.check(index)
+
+
 def test_nobody_writes_to_a_file_that_is_damaged(index: Path) -> None:
     _add(index, 1, {"a.py": "a" * 100})
     _damage(index, index.stat().st_size - 200, 1)
@@ -431,13 +466,13 @@ def test_a_seal_is_compared_once_for_each_state_of_the_file(index: Path, monkeyp
     _add(index, 1, {"a.py": "a"})
     index.touch()
     counted: list[Path] = []
-    digest = seals._digest
+    digests = seals._digests
 
-    def counting(path: Path) -> str:
+    def counting(path: Path) -> bytes:
         counted.append(path)
-        return digest(path)
+        return digests(path)
 
-    monkeypatch.setattr(seals, "_digest", counting)
+    monkeypatch.setattr(seals, "_digests", counting)
     for _ in range(5):
         store.check(index)
     assert len(counted) == 1

@@ -251,11 +251,12 @@ def _connect_to_read(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
-    """A connection for the one writer: readers never wait for it (write-ahead log)."""
+    """A connection for the one writer, who alone empties the write-ahead log; readers never wait for it."""
     return _prepared(
         sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False),
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = NORMAL",
+        "PRAGMA wal_autocheckpoint = 0",
         "PRAGMA cache_size = -16000",
     )
 

@@ -31,6 +31,7 @@ _NAMES_CACHED = 300_000
 _WORDS_CACHED = 300_000
 _NO_USES: Mapping[str, float] = {}
 _TRY_AGAIN = -1  # facts_version of a text at which the parser failed
+_LOG_BYTES = 4 << 20  # of SQLite's log, after which it is emptied
 _PARTS = 16  # of the vocabulary; more are made one
 
 
@@ -69,9 +70,11 @@ class Writer:
         self._names: dict[str, int] = {}
         self._words: set[bytes] = set()  # that are in the vocabulary for sure
         self._path = path
+        self._written: set[int] = set()  # segments of the file, but for those in its log
         seals.check(path)
-        seals.unseal(path)
         with storage_errors("opened"):
+            _discard_other_formats(path)
+            self._sealed = seals.unseal(path)
             self._db = _open(path)
 
     def __enter__(self) -> Self:
@@ -82,10 +85,18 @@ class Writer:
     ) -> None:
         with contextlib.suppress(sqlite3.Error):  # a full disk must not hide the error that is on its way
             self._db.execute("PRAGMA busy_timeout = 100")  # ms: what a reader still needs stays in the log
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._empty_log("TRUNCATE")
         self._db.close()
         with contextlib.suppress(OSError):  # without a seal, SQLite alone vouches for the file
-            seals.seal(self._path)
+            seals.seal(self._path, self._sealed, self._written)
+
+    def _empty_log(self, mode: str) -> None:
+        """What is in the log is in the file, if no reader needs it; only who has read the log may empty it."""
+        try:
+            self._written |= seals.segments_in(seals.log_of(self._path))
+        except OSError:
+            self._sealed = b""  # nobody knows what was written: all of the file is looked at
+        self._db.execute(f"PRAGMA wal_checkpoint({mode})")
 
     def blob_of(self, oid: str, language: str) -> tuple[int, SkipReason | None] | None:
         """The number of a blob whose facts are known, and why its symbols are missing if they are."""
@@ -314,20 +325,25 @@ class Writer:
             self._words.clear()
             raise
         self._db.execute("COMMIT")
+        if seals.log_of(self._path).stat().st_size > _LOG_BYTES:
+            self._empty_log("PASSIVE")
+
+
+def _discard_other_formats(path: Path) -> None:
+    """A file of another format, or none that SQLite can read, will be made anew."""
+    if path.exists() and version_of(path) != str(FORMAT_VERSION):
+        discard(path)
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """The file's write connection; a file of another format, or none that SQLite can read, is made anew."""
-    version = str(FORMAT_VERSION)
-    if path.exists() and version_of(path) != version:
-        discard(path)
+    """The file's write connection; the tables are there."""
     db = connect_to_write(path)
     try:
         db.execute("BEGIN IMMEDIATE")
         if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
             for statement in TABLES.split(";"):
                 db.execute(statement)
-            db.execute("INSERT INTO meta VALUES ('version', ?), ('made', ?)", (version, uuid.uuid4().hex))
+            db.execute("INSERT INTO meta VALUES ('version', ?), ('made', ?)", (str(FORMAT_VERSION), uuid.uuid4().hex))
         db.execute("COMMIT")
     except BaseException:
         db.close()
