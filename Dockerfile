@@ -23,7 +23,7 @@ WORKDIR /workspace
 COPY pyproject.toml uv.lock ./
 COPY server/pyproject.toml server/
 COPY deploy/pyproject.toml deploy/
-RUN uv export --locked --quiet --package code-insight --no-dev --no-emit-workspace --no-annotate --no-header \
+RUN uv export --locked --quiet --package code-insight --extra otel --no-dev --no-emit-workspace --no-annotate --no-header \
     --output-file /requirements.txt
 
 FROM uv AS dependencies

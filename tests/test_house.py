@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from code_insight import settings
 from code_insight.settings import Settings
 from code_insight.web.pages.clients import clients
 from code_insight_deploy.flysim.api import Api
@@ -79,8 +80,7 @@ def _rooms(*packages: str) -> list[Path]:
 
 def test_every_setting_is_documented() -> None:
     text = (TOP / "docs/operating.md").read_text("utf-8")
-    names = [field.name.upper() for field in dataclasses.fields(Settings)]
-    variables = [name if name.startswith("FLY_") else f"CODE_INSIGHT_{name}" for name in names]
+    variables = [settings._variable(field.name) for field in dataclasses.fields(Settings)]
     assert [variable for variable in variables if f"`{variable}`" not in text] == []
 
 

@@ -28,6 +28,8 @@ BEYOND_FASTMCP = (
     "jinja2.loaders",
     "markdown_it",
     "markupsafe",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.sdk.trace.export",
     "pebble",
     "re2",
     "starlette.middleware.gzip",

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = [sys.executable, "-m", "code_insight"]
+_OTHERS = ("FLY_", "OTEL_", "PYTHON")  # variables that are not ours
 
 
 def environment_of(folder: Path, **settings: str) -> dict[str, str]:
     """The environment of a program whose data is in `folder`/data; settings as in "PORT"."""
-    ours = {f"CODE_INSIGHT_{name}": value for name, value in settings.items() if not name.startswith("FLY_")}
-    fly = {name: value for name, value in settings.items() if name.startswith("FLY_")}
-    return {**os.environ, "CODE_INSIGHT_DATA_DIR": str(folder / "data"), "CODE_INSIGHT_WORKERS": "1", **ours, **fly}
+    named = {name if name.startswith(_OTHERS) else f"CODE_INSIGHT_{name}": text for name, text in settings.items()}
+    return {**os.environ, "CODE_INSIGHT_DATA_DIR": str(folder / "data"), "CODE_INSIGHT_WORKERS": "1", **named}
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":

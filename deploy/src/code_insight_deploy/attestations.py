@@ -27,6 +27,8 @@ Json = dict[str, Any]
 
 PACKAGE = "code-insight"
 """The distribution whose dependencies are in the image."""
+EXTRA = "otel"
+"""Of its optional ones, those that the Dockerfile installs too."""
 LOCK = "uv.lock"
 PROJECT = frozenset({LOCK, "pyproject.toml", "server/pyproject.toml", "deploy/pyproject.toml"})
 """All that uv reads to tell what is locked."""
@@ -85,7 +87,7 @@ def _export(project: Path) -> str:
     if not uv:
         raise Refused("there is no uv, which reads the lock", "Run this by `make`, or put uv on the PATH.")
     options = ["--frozen", "--offline", "--no-dev", "--no-emit-workspace", "--preview-features", "sbom-export"]
-    command = [uv, "export", "--quiet", "--format", "cyclonedx1.5", "--package", PACKAGE, *options]
+    command = [uv, "export", "--quiet", "--format", "cyclonedx1.5", "--package", PACKAGE, "--extra", EXTRA, *options]
     ran = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=EXPORT_SECONDS, check=False)
     if ran.returncode:
         raise BuildFailed(f"uv cannot read the lock:\n{ran.stderr.strip()}", "Bring it up to date: `uv lock`.")

@@ -20,6 +20,7 @@ from code_insight.web.guard import logs
 
 if TYPE_CHECKING:
     from code_insight.catalog import Added, Catalog
+    from code_insight.telemetry import Telemetry
     from code_insight.web.guard.asking import Guard
     from code_insight.web.guard.jwts import Jwts
     from code_insight.web.info import Readiness
@@ -73,6 +74,7 @@ def _quiet_libraries() -> None:
     """Logs are ours alone; no banner, no question to a package index."""
     os.environ.setdefault("FASTMCP_LOG_ENABLED", "false")
     os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
+    os.environ["FASTMCP_TELEMETRY_MODE"] = "off"  # its spans hold texts of clients; ours are `tracing`
 
 
 def _catalog(
@@ -134,6 +136,8 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
         pydantic.BaseModel.model_config["defer_build"] = True
         from code_insight.web.app import build_app
 
+        if found.traces:
+            state["telemetry"] = _telemetry(found)
         catalog = state["catalog"] = _catalog(
             found, [Path(url) for url in wanted if _is_folder(url)], wanted, stays=True
         )
@@ -169,6 +173,8 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
         server.run()
     if catalog := state.get("catalog"):
         catalog.close()
+    if telemetry := state.get("telemetry"):
+        telemetry.close()
     logging.shutdown()
     # The interpreter's own end takes half a second to take modules apart, and waits for threads that need not end.
     os._exit(1 if state.get("failed") or not server.started else 0)
@@ -197,6 +203,16 @@ def _guarded(shell: Shell, found: Settings, everybody: access.Access, jwts: Jwts
 
         observer = Metrics(found.host, found.metrics_port)
     return Guard(shell, limits, everybody, jwts, is_on_fly=bool(found.fly_app_name), observer=observer)
+
+
+def _telemetry(found: Settings) -> Telemetry:
+    from code_insight import tracing
+    from code_insight.telemetry import Telemetry
+
+    machine = {"service.instance.id": found.fly_machine_id, "cloud.region": found.fly_region}
+    telemetry = Telemetry({"service.version": __version__, **(machine if found.fly_machine_id else {})})
+    tracing.record_with(telemetry)
+    return telemetry
 
 
 def _is_folder(url: str) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from code_insight import access, ancestry, clone_url, git, keeping, store
+from code_insight import access, ancestry, clone_url, git, keeping, store, tracing
 from code_insight.clone_url import ClonePolicy, CloneUrl
 from code_insight.errors import (
     Busy,
@@ -33,6 +33,7 @@ from code_insight.errors import (
 from code_insight.model import Commit, HistoryEnd, Repository
 from code_insight.queries import centrality, entries
 from code_insight.store import IndexedCommit, Lineage, Reader, Survey, Writer
+from code_insight.tracing import Attribute
 
 if TYPE_CHECKING:
     from code_insight.parsing import IdlePool
@@ -174,6 +175,7 @@ class Catalog:
         """
         name, revision = _parted(repository, self.repositories())
         held = self._held(name)
+        tracing.note({Attribute.REPOSITORY: held.name})
         commits = self._commits(held)
         if not commits:
             raise NotFound(f"{held.name} is not indexed yet.", "Call add_repository with its URL.")
@@ -214,7 +216,12 @@ class Catalog:
         if not access.current.get().may_add:
             raise Forbidden("You may not add repositories to this server.", "list_repositories names those it has.")
         source = self._source(url)
-        with self._job(call), self._home(source.repository, call) as home:
+        tracing.note({Attribute.REPOSITORY: source.repository.name})
+        with (
+            tracing.span("index", {Attribute.REPOSITORY: source.repository.name}),
+            self._job(call),
+            self._home(source.repository, call) as home,
+        ):
             git_dir, commit = source.fetched(home, ref, call, self.limits)
             known, parsed = self._index(git_dir, commit, ref, home, call)
             commits = store.commits(source.repository, home / "index.db")
@@ -250,7 +257,8 @@ class Catalog:
     def _extend(self, source: _Folder | _Remote, home: Path, indexed: IndexedCommit, call: git.Call) -> HistoryEnd:
         """How far back the history goes after one more step; what hinders it does not hinder other answers."""
         try:
-            return source.extend(home, indexed.commit.oid, call, self.limits).end
+            with tracing.span("history"):
+                return source.extend(home, indexed.commit.oid, call, self.limits).end
         except (Cancelled, StorageFailed):
             raise
         except InsightError as error:
@@ -304,7 +312,8 @@ class Catalog:
             while True:
                 indexed = self._to_deepen.get_nowait()
                 try:
-                    end = [*self.deepen(indexed)][-1]
+                    with tracing.span("deepen", {Attribute.REPOSITORY: indexed.repository.name}):
+                        end = [*self.deepen(indexed)][-1]
                     _log.info("the history of %s goes back as far as: %s", indexed.repository.name, end)
                 except InsightError as error:
                     if not self._closing.is_set():
@@ -438,12 +447,14 @@ class _Remote:
         """The same of a host, after what is new there has come here."""
         addresses = clone_url.public_addresses(self.url, limits.clone)
         call.progress("Asking the remote", 0)
-        remote = git.remote_ref(self.url, addresses, ref, limits.git, call, limits.ca_file)
+        with tracing.span("look"):
+            remote = git.remote_ref(self.url, addresses, ref, limits.git, call, limits.ca_file)
         objects = home / "objects.git"
         if self._indexed(home, remote.oid) and (held := self._held(objects, remote.oid, limits)):
             return objects, held
         git.create_bare(objects, limits.git)
-        oid = git.fetch(objects, self.url, addresses, remote, limits.git, call, limits.ca_file)
+        with tracing.span("fetch"):
+            oid = git.fetch(objects, self.url, addresses, remote, limits.git, call, limits.ca_file)
         if git.packs(objects) > _MOST_PACKS:
             git.compact(objects, limits.git, call)
         return objects, git.commit(objects, oid, limits.git)
@@ -523,7 +534,7 @@ def _plain(name: str) -> str:
 
 def _survey(indexed: IndexedCommit) -> Survey | None:
     """What matters most in a commit; None when it has a survey of its own already."""
-    with Reader(indexed) as reader:
+    with tracing.span("survey"), Reader(indexed) as reader:
         if reader.is_surveyed():
             return None
         central = tuple((symbol.blob, symbol.position, users) for symbol, users in centrality.central(reader))

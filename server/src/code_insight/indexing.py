@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from code_insight import git, languages, parsing
+from code_insight import git, languages, parsing, tracing
 from code_insight.errors import Cancelled, RepositoryEmpty, RepositoryTooLarge, StorageFailed
 from code_insight.model import NO_FACTS, Commit, FileRole, SkipReason, TreeEntry
 from code_insight.store import NewBlob, NewFile, PackedFacts, Writer, is_damaged, pack, set_aside
+from code_insight.tracing import Attribute
 
 _BATCH_BLOBS = 200
 _BATCH_BYTES = 4 << 20
@@ -80,8 +81,11 @@ def _index_commit(
         if not entries:
             raise RepositoryEmpty("The commit has no files.", "Push some files, then add the repository again.")
         job = _Job(writer, limits, source)
-        files = job.files(entries)
-        writer.add_commit(commit, ref, files, limits.commits, last_used)
+        with tracing.span("parse", {Attribute.FILES: len(entries)}):  # git reads, workers parse, facts are written
+            files = job.files(entries)
+            tracing.note({Attribute.BLOBS_PARSED: job.parsed})
+        with tracing.span("write", {Attribute.FILES: len(files)}):
+            writer.add_commit(commit, ref, files, limits.commits, last_used)
         return Indexed(files=len(files), blobs_parsed=job.parsed, was_known=False)
 
 

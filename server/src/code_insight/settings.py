@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from typing import Any
 _PREFIX = "CODE_INSIGHT_"
 _OID = re.compile(r"[0-9a-f]{40}")
 _HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")
+_ENDPOINT = re.compile(r"https?://[^\s/@]+(/[^\s?#]*)?")
+_HEADER = re.compile(r"\s*[\w-]+\s*=\s*\S*\s*")
 
 
 class SettingsError(Exception):
@@ -58,6 +61,7 @@ class Settings:
     access_file: str = ""  # who may ask without a token, and which tokens there are (docs/operating.md)
     metrics_port: int = 0  # where Prometheus asks; 0 for nowhere
     log_format: str = "text"  # or "json"
+    traces: bool = False  # sent to a collector; OpenTelemetry's own variables say so, and where, without prefix
     source_tree: str = ""  # git tree of the source that runs, baked into the image
     fly_app_name: str = ""  # without prefix, set by Fly: FLY_APP_NAME, …
     fly_machine_id: str = ""
@@ -80,6 +84,10 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
                 problems.append(f"{variable}: {error}")
             except ValueError as error:
                 problems.append(f"{variable}={text[:80]!r}: {error}")
+    try:
+        values["traces"] = _wants_traces(environment)
+    except ValueError as error:
+        problems.append(str(error))
     known = set(map(_variable, _PARSERS))
     unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
     problems += [f"{name} is not a setting; docs/operating.md lists them" for name in unknown]
@@ -89,7 +97,41 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _variable(name: str) -> str:
+    if name == "traces":
+        return "OTEL_TRACES_EXPORTER"
     return name.upper() if name.startswith("fly_") else _PREFIX + name.upper()
+
+
+def _wants_traces(environment: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's variables ask for traces; those that are read here are only those that decide it, and
+    those of which the SDK would say in its own log what is wrong, headers included."""
+
+    def told(*names: str) -> str:
+        return next((text for name in names if (text := environment.get(f"OTEL_{name}", "").strip())), "")
+
+    endpoint = told("EXPORTER_OTLP_TRACES_ENDPOINT", "EXPORTER_OTLP_ENDPOINT")
+    exporter = told("TRACES_EXPORTER") or ("otlp" if endpoint else "none")
+    if exporter == "none" or told("SDK_DISABLED").lower() == "true":
+        return False
+    if exporter != "otlp":
+        raise ValueError(f"OTEL_TRACES_EXPORTER={exporter[:80]!r}: otlp or none is expected")
+    if (protocol := told("EXPORTER_OTLP_TRACES_PROTOCOL", "EXPORTER_OTLP_PROTOCOL")) not in ("", "http/protobuf"):
+        raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol[:80]!r}: http/protobuf is expected")
+    if endpoint and not _ENDPOINT.fullmatch(endpoint):
+        raise ValueError("OTEL_EXPORTER_OTLP_ENDPOINT: a URL such as http://localhost:4318 is expected, without a user")
+    headers = told("EXPORTER_OTLP_TRACES_HEADERS", "EXPORTER_OTLP_HEADERS")
+    if headers and not all(map(_HEADER.fullmatch, headers.rstrip(",").split(","))):
+        raise ValueError("OTEL_EXPORTER_OTLP_HEADERS: name=value,name=value is expected, with %20 for a space")
+    if not _is_installed("opentelemetry.sdk.trace") or not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+        raise ValueError("OTEL_… asks for traces: install code-insight[otel], or set OTEL_TRACES_EXPORTER=none")
+    return True
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

@@ -21,6 +21,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolRequestParams, GetPromptRequestParams, TextContent, ToolAnnotations
 from pydantic import ValidationError as PydanticValidationError
 
+from code_insight import tracing
 from code_insight.catalog import Catalog
 from code_insight.errors import InsightError
 from code_insight.tools.answers import Answer, visible
@@ -28,6 +29,7 @@ from code_insight.tools.context import Context
 from code_insight.tools.detail import Detail
 from code_insight.tools.prompts import add_prompts
 from code_insight.tools.resources import add_resources
+from code_insight.tools.spans import Spans
 from code_insight.tools.surface import Surface
 
 _log = logging.getLogger(__name__)
@@ -49,43 +51,37 @@ _QUESTIONS_AT_ONCE = 4  # each holds a thread and a connection of its own
 
 def build_server(catalog: Catalog, version: str) -> FastMCP[None]:
     """An MCP server with all tools, prompts and resources over a catalog; not yet connected to any transport."""
+    surface, detail, context = Surface(catalog), Detail(catalog), Context(catalog)
+    tools = (
+        (surface.list_repositories, "List repositories", _READ),
+        (surface.add_repository, "Add a repository", _ADD),
+        (surface.overview, "Overview", _READ),
+        (surface.read, "Read a file", _READ),
+        (detail.search, "Search", _READ),
+        (detail.outline, "Outline", _READ),
+        (detail.symbol, "Symbol", _READ),
+        (detail.references, "References", _READ),
+        (detail.dependencies, "Dependencies", _READ),
+        (context.context, "Context of a task", _READ),
+        (context.history, "History", _READ),
+        (context.impact, "Impact", _READ),
+    )
     server: FastMCP[None] = FastMCP(
         "code-insight",
         instructions=INSTRUCTIONS,
         version=version,
         mask_error_details=True,
-        middleware=[_BadArguments()],
+        middleware=[Spans([method.__name__ for method, _, _ in tools]), _BadArguments()],
     )
     limiter = anyio.CapacityLimiter(_QUESTIONS_AT_ONCE)
-    surface, detail, context = Surface(catalog), Detail(catalog), Context(catalog)
-    _add(server, surface.list_repositories, "List repositories", _READ, limiter)
-    _add(server, surface.add_repository, "Add a repository", _ADD, limiter)
-    _add(server, surface.overview, "Overview", _READ, limiter)
-    _add(server, surface.read, "Read a file", _READ, limiter)
-    _add(server, detail.search, "Search", _READ, limiter)
-    _add(server, detail.outline, "Outline", _READ, limiter)
-    _add(server, detail.symbol, "Symbol", _READ, limiter)
-    _add(server, detail.references, "References", _READ, limiter)
-    _add(server, detail.dependencies, "Dependencies", _READ, limiter)
-    _add(server, context.context, "Context of a task", _READ, limiter)
-    _add(server, context.history, "History", _READ, limiter)
-    _add(server, context.impact, "Impact", _READ, limiter)
+    for method, title, hints in tools:
+        server.tool(_answering(method, limiter), title=title, output_schema=None, annotations=hints)
     add_prompts(server)
     add_resources(server, catalog, limiter)
     # Without this hook each modern tools/call runs a hidden tools/list through the whole chain (python-sdk#3565); no
     # tool here uses `x-mcp-header`, for which alone the schema would be needed.
     server._mcp_server.get_tool_input_schema = lambda _name: None  # noqa: SLF001
     return server
-
-
-def _add(
-    server: FastMCP[None],
-    method: Callable[..., Any],
-    title: str,
-    annotations: ToolAnnotations,
-    limiter: anyio.CapacityLimiter,
-) -> None:
-    server.tool(_answering(method, limiter), title=title, output_schema=None, annotations=annotations)
 
 
 def _answering(method: Callable[..., Any], limiter: anyio.CapacityLimiter) -> Callable[..., Awaitable[ToolResult]]:
@@ -97,7 +93,7 @@ def _answering(method: Callable[..., Any], limiter: anyio.CapacityLimiter) -> Ca
             if inspect.iscoroutinefunction(method):
                 answer: Answer = await method(*args, **kwargs)
             else:
-                answer = await anyio.to_thread.run_sync(lambda: method(*args, **kwargs), limiter=limiter)
+                answer = await anyio.to_thread.run_sync(lambda: _asked(method, *args, **kwargs), limiter=limiter)
         except InsightError as error:
             return _error(error.code, str(error))
         return ToolResult(content=[TextContent(type="text", text=answer.text)], structured_content=answer.data)
@@ -107,6 +103,11 @@ def _answering(method: Callable[..., Any], limiter: anyio.CapacityLimiter) -> Ca
     del tool.__wrapped__  # FastMCP would look at the method's own annotations
     tool.__signature__ = inspect.signature(method, eval_str=True).replace(return_annotation=ToolResult)  # type: ignore[attr-defined]
     return tool
+
+
+def _asked(method: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
+    with tracing.span("query"):  # without the wait for a thread
+        return method(*args, **kwargs)
 
 
 def _error(code: str, message: str) -> ToolResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import logging
@@ -9,13 +10,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from code_insight import access
+from code_insight import access, tracing
 from code_insight.access import Access, Principal, TokenRefused
+from code_insight.tracing import Attribute, Value
 from code_insight.web.guard import logs
 from code_insight.web.guard.rates import Rates
 from code_insight.web.resource import metadata_url
@@ -33,7 +36,15 @@ _log = logging.getLogger(__name__)
 
 _HEADER_BYTES_MAX = 16 << 10
 _HEADERS_MAX = 100
-_QUIET = ("/info", "/static/")  # asked so often that each well answered request is worth no line
+_QUIET = ("/info", "/static/")  # asked so often that each well answered request is worth no line, and none a span
+_ROUTES = ("/mcp", "/info", "/static", "/repositories", "/try")
+_LOGGED = {
+    "asked": Attribute.METHOD,
+    "tool": Attribute.TOOL,
+    "repository": Attribute.REPOSITORY,
+    "error": Attribute.ERROR_CODE,
+}
+_METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH")
 # For every answer that says nothing of its own: nothing of it may be run, framed or sniffed.
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -57,7 +68,7 @@ class GuardLimits:
 class Observer(Protocol):
     """Who counts what was answered; `refusal` is the reason why, where the application was not asked."""
 
-    def answered(self, path: str, status: int, seconds: float, refusal: str) -> None: ...
+    def answered(self, route: str, status: int, seconds: float, refusal: str) -> None: ...
 
 
 class _Refused(Exception):
@@ -94,30 +105,40 @@ class Guard:
         request = _Request(scope, send, self._client(scope))
         before = logs.request_id.set(request.id)
         asked_by = access.current.set(self._everybody.anonymous)
+        said_before = tracing.said.set(request.said)
         try:
             await self._answer(request, receive)
         finally:
             self._write_down(request)
+            tracing.said.reset(said_before)
             access.current.reset(asked_by)
             logs.request_id.reset(before)
 
     async def _answer(self, request: _Request, receive: Receive) -> None:
         try:
             await self._check(request)
-            body = await _body(request.scope, receive, self._limits.body_bytes)
+            body, receive = await _body(request.scope, receive, self._limits.body_bytes)
             self._enter(request.client)
         except _Refused as refused:
             await request.refuse(refused)
             return
         try:
-            await self._app(request.scope, body, request.send)
+            with request.span(body) as request.trace_id:
+                await self._ask(request, receive)
+        finally:
+            self._leave(request.client)
+
+    async def _ask(self, request: _Request, receive: Receive) -> None:
+        try:
+            await self._app(request.scope, receive, request.send)
         except Exception:
             _log.exception("A request could not be answered.")
             if request.status:
                 raise  # an answer that has begun cannot be mended: the connection ends
             await request.refuse(_Refused(500, "internal", f"Something went wrong here. Request {request.id}."))
         finally:
-            self._leave(request.client)
+            failed = {Attribute.ERROR: str(request.status)} if request.status >= 500 else {}
+            tracing.note({**request.said, Attribute.STATUS: request.status, **failed})
 
     def _client(self, scope: Scope) -> str:
         """Who asks, as an address; of IPv6 the network, since a household has 2^64 addresses."""
@@ -201,7 +222,7 @@ class Guard:
         seconds = time.monotonic() - request.began
         path = request.scope["path"]
         if self._observer:
-            self._observer.answered(path, request.status, seconds, request.refusal)
+            self._observer.answered(request.route, request.status, seconds, request.refusal)
         if request.status < 400 and path.startswith(_QUIET):
             return
         _log.info(
@@ -213,7 +234,7 @@ class Guard:
                 ms=round(seconds * 1000, 1),
                 bytes=request.sent_bytes,
                 client=request.client,
-                **({"refused": request.refusal} if request.refusal else {}),
+                **request.outcome(),
             ),
         )
 
@@ -228,7 +249,29 @@ class _Request:
         self.status = 0  # none was sent
         self.sent_bytes = 0
         self.refusal = ""
+        self.trace_id = ""
+        self.said: dict[Attribute, Value] = {}
         self.is_private = False  # the answer is for this client alone
+
+    @property
+    def route(self) -> str:
+        """What is asked for, as one of a few words."""
+        path = self.scope["path"]
+        return next((route for route in _ROUTES if path == route or path.startswith(f"{route}/")), "other")
+
+    def outcome(self) -> dict[str, object]:
+        """What the log says beside what HTTP says, in its own short words."""
+        told = {name: self.said.get(key) for name, key in _LOGGED.items()}
+        told |= {"refused": self.refusal, "trace_id": self.trace_id}
+        return {name: value for name, value in told.items() if value}
+
+    def span(self, body: bytes) -> AbstractContextManager[str]:
+        """The span of what the application does for it; gives the id of its trace, "" for none."""
+        if not tracing.is_on() or self.scope["path"].startswith(_QUIET):
+            return nullcontext("")
+        method = self.scope["method"] if self.scope["method"] in _METHODS else "_OTHER"
+        about = {Attribute.HTTP_METHOD: method, Attribute.ROUTE: self.route, Attribute.REQUEST: self.id}
+        return tracing.request(f"{method} {self.route}", _traceparents(self.scope, body), about)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -272,11 +315,20 @@ def _too_many(reason: str, allowance: str, seconds: float) -> _Refused:
     return _Refused(429, reason, f"Too many requests: {allowance} for one client. Try again in {wait} {unit}.", wait)
 
 
-async def _body(scope: Scope, receive: Receive, most_bytes: int) -> Receive:
-    """`receive` for an application that finds the whole body there; raises _Refused when there is too much of it."""
+def _traceparents(scope: Scope, body: bytes) -> list[str]:
+    """What a client says of the span that it asks from: MCP has it in the message (SEP-414), HTTP in a header."""
+    said = [value.decode("latin-1") for key, value in scope["headers"] if key == b"traceparent"][:1]
+    if scope["path"] == "/mcp" and b'"traceparent"' in body:
+        with contextlib.suppress(ValueError, RecursionError, TypeError, KeyError):
+            said.insert(0, str(json.loads(body)["params"]["_meta"]["traceparent"]))
+    return said
+
+
+async def _body(scope: Scope, receive: Receive, most_bytes: int) -> tuple[bytes, Receive]:
+    """The whole body, and `receive` for an application that finds it there; raises _Refused when it is too large."""
     headers = dict(scope["headers"])
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
-        return receive
+        return b"", receive
     too_large = _Refused(413, "body", f"A request's body may have {most_bytes:,} bytes.")
     said = headers.get(b"content-length", b"0")
     if not said.isdigit() or int(said[:20]) > most_bytes:
@@ -291,9 +343,10 @@ async def _body(scope: Scope, receive: Receive, most_bytes: int) -> Receive:
         is_more = message.get("more_body", False)
         if size > most_bytes:
             raise too_large
-    whole: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
+    body = b"".join(parts)
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
         return whole.pop() if whole else await receive()
 
-    return replay
+    return body, replay

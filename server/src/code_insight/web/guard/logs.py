@@ -8,6 +8,8 @@ import sys
 import time
 from contextvars import ContextVar
 
+from code_insight import tracing
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")  # of the request that this work is done for
 
 _FIELDS = "fields"  # of a record: what a program reads beside the message
@@ -29,7 +31,7 @@ def configure(form: str) -> None:
 
 
 class _Json(logging.Formatter):
-    """One JSON object: time (UTC), level, logger, message; request_id, fields and traceback where there are any."""
+    """One JSON object: time (UTC), level, logger, message; request_id, trace_id, fields, traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         written: dict[str, object] = {
@@ -40,6 +42,8 @@ class _Json(logging.Formatter):
         }
         if asked := request_id.get():
             written["request_id"] = asked
+        if trace := tracing.trace_id():
+            written["trace_id"] = trace
         written |= getattr(record, _FIELDS, {})
         if record.exc_info:
             written["traceback"] = self.formatException(record.exc_info)
@@ -53,6 +57,8 @@ class _Text(logging.Formatter):
         values = dict(getattr(record, _FIELDS, {}))
         if asked := request_id.get():
             values["request_id"] = asked
+        if trace := tracing.trace_id():
+            values["trace_id"] = trace
         words = [record.getMessage(), *(f"{name}={value}" for name, value in values.items())]
         line = f"{_utc(record)} {record.levelname} {record.name}: {' '.join(words).translate(_INVISIBLE)}"
         if record.exc_info:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import prometheus_client
 
-_ROUTES = ("/mcp", "/info", "/static", "/repositories", "/try")
-
 
 class Metrics:
     """Counts what the guard answers; served from a thread at `host`:`port` while the process lives."""
@@ -22,9 +20,8 @@ class Metrics:
         )
         prometheus_client.start_http_server(port, host)
 
-    def answered(self, path: str, status: int, seconds: float, refusal: str) -> None:
+    def answered(self, route: str, status: int, seconds: float, refusal: str) -> None:
         """One request more."""
-        route = next((route for route in _ROUTES if path == route or path.startswith(f"{route}/")), "other")
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
         if refusal:
