@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from code_insight.errors import (
 )
 from code_insight.git import Call, GitLimits
 from code_insight.model import Repository as Held
-from code_insight.store import Reader
+from code_insight.store import IndexedCommit, Reader
 
 from tests.server.git_server import GitHost
 from tests.server.places import Repository, catalog_at
@@ -401,7 +402,40 @@ def test_the_first_commit_is_surveyed_at_once_and_a_small_change_takes_that_over
     with Reader(changed) as reader:
         assert not reader.is_surveyed()
         assert ("Cart", 3, 3) in [(symbol.name, symbol.start_line, users) for symbol, users in reader.central(5)]
-    list(catalog.deepen(changed))
+    catalog.survey(changed)
     with Reader(changed) as reader:
         assert reader.is_surveyed()
         assert ("Cart", 3, 4) in [(symbol.name, symbol.start_line, users) for symbol, users in reader.central(5)]
+
+
+def test_a_survey_is_handed_on_when_the_commit_that_had_it_is_gone(catalog: Catalog, repository: Repository) -> None:
+    repository.commit({"cart.py": "class Cart: ...\n", "use.py": "from cart import Cart\n\nx = Cart()\n"})
+    catalog.add(str(repository.folder))
+    for number in range(catalog.limits.commits + 2):
+        repository.commit({"more.py": f"x = {number}\n"})
+        changed = catalog.add(str(repository.folder)).indexed
+    with Reader(changed) as reader:
+        assert not reader.is_surveyed()
+        assert "Cart" in [symbol.name for symbol, _ in reader.central(5)]
+
+
+def test_of_many_changes_only_the_last_is_surveyed_once_it_is_quiet(
+    catalog: Catalog, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("code_insight.catalog._QUIET_SECONDS", 0.5)
+    catalog.add(str(repository.folder))
+    changes = []
+    for number in range(2):
+        repository.commit({"more.py": f"x = {number}\n"})
+        changes.append(catalog.add(str(repository.folder)).indexed)
+    for indexed in changes:
+        catalog.deepen_later(indexed)
+    deadline = time.monotonic() + 20
+    while not _is_surveyed(changes[-1]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [_is_surveyed(indexed) for indexed in changes] == [False, True]
+
+
+def _is_surveyed(indexed: IndexedCommit) -> bool:
+    with Reader(indexed) as reader:
+        return reader.is_surveyed()

@@ -299,6 +299,7 @@ def _index(found: Settings, url: str, ref: str) -> int:
             call = Call(progress=lambda phase, percent: bars.update(task, description=phase, completed=percent))
             catalog = _catalog(found, [folder] if folder else [])
             added = catalog.add(str(folder or url), ref, call)
+            catalog.survey(added.indexed, call)
             for _ in catalog.deepen(added.indexed, call):
                 pass
     except InsightError as error:

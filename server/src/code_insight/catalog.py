@@ -45,6 +45,7 @@ _FIRST_DEPTH = 20  # commits that are fetched when a history is deepened; ten ti
 _MOST_PACKS = 8
 _SECONDS_BETWEEN_MENDINGS = 60.0
 _WAITING_MAX = 8  # for a place to index
+_QUIET_SECONDS = 10.0  # after the last change of a repository, before it is surveyed
 _FEW_BLOBS = 200  # new in a commit: the survey of the one before holds till later
 
 
@@ -93,6 +94,7 @@ class Catalog:
     _to_deepen: queue.SimpleQueue[IndexedCommit] = field(default_factory=queue.SimpleQueue, init=False)
     _mended_at: dict[str, float] = field(default_factory=dict, init=False)
     _deepening: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _surveys: dict[str, threading.Timer] = field(default_factory=dict, init=False)  # by the name of the repository
     _parsers: IdlePool | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -268,19 +270,14 @@ class Catalog:
     def deepen(self, indexed: IndexedCommit, call: git.Call | None = None) -> Iterator[HistoryEnd]:
         """How far back the history of a commit goes, after each of the steps that lead as far as it can be had.
 
-        Before the first of them, the commit gets a survey of its own if it has none. A shallow history is fetched, ever
-        more of it. Others may add to the repository between two steps. Raises what `add` raises; what was read before
-        is kept.
+        A shallow history is fetched, ever more of it. Others may add to the repository between two steps. Raises what
+        `add` raises; what was read before is kept.
         """
         source = self._source(indexed.repository.url)
         call = self._with_deadline(call or git.Call(), time.monotonic() + self.limits.job_seconds)
         depth = _FIRST_DEPTH
-        with self._job(call):
-            survey = _survey(indexed)  # takes a second of a large repository, in which others may add to it
         while True:
             with self._job(call), self._home(indexed.repository, call, must_exist=True) as home:
-                _keep_survey(home, indexed, survey)
-                survey = None
                 found = source.extend(home, indexed.commit.oid, call, self.limits)
                 if found.end is HistoryEnd.SHALLOW and depth <= 10 * self.limits.history.commits:
                     is_more = source.fetch_deeper(home, indexed.commit.oid, depth, call, self.limits)
@@ -294,10 +291,41 @@ class Catalog:
             if not is_more:
                 return
 
+    def survey(self, indexed: IndexedCommit, call: git.Call | None = None) -> None:
+        """The commit has a survey of its own. Raises what `add` raises."""
+        call = self._with_deadline(call or git.Call(), time.monotonic() + self.limits.job_seconds)
+        with self._job(call):
+            found = _survey(indexed)  # takes a second of a large repository, in which others may add to it
+        if found:
+            with self._home(indexed.repository, call, must_exist=True) as home:
+                _keep_survey(home, indexed, found)
+
     def deepen_later(self, indexed: IndexedCommit) -> None:
-        """The history of a commit will be deepened beside everything else, after those that were named before."""
+        """The history of a commit will be deepened beside everything else, after those that were named before.
+
+        And it will have a survey of its own, unless there is a newer one in the next seconds: to work one out for each
+        of many changes would cost far more than the changes, and make every answer wait meanwhile.
+        """
         self._to_deepen.put(indexed)
         threading.Thread(target=self._deepen_all, daemon=True).start()
+        later = threading.Timer(_QUIET_SECONDS, self._survey_quietly, (indexed,))
+        later.daemon = True
+        with self._lock:
+            before = self._surveys.get(indexed.repository.name)
+            self._surveys[indexed.repository.name] = later
+        if before:
+            before.cancel()
+        later.start()
+
+    def _survey_quietly(self, indexed: IndexedCommit) -> None:
+        with self._lock:
+            if self._surveys.get(indexed.repository.name) is threading.current_thread():
+                del self._surveys[indexed.repository.name]
+        try:
+            self.survey(indexed)
+        except InsightError as error:
+            if not self._closing.is_set():
+                _log.warning("%s is not surveyed: %s", indexed.repository.name, error)
 
     def wait(self, seconds: float) -> None:
         """What was to be deepened later has been, if that took no longer."""

@@ -32,8 +32,15 @@ def _replace(db: sqlite3.Connection, commit: int, found: Survey) -> None:
 
 
 def carry_over(db: sqlite3.Connection, commit: int) -> None:
-    """A commit without a survey has that of the last one that was surveyed, as far as it has the same symbols."""
-    query = "SELECT commit_ FROM commit_ WHERE is_surveyed AND commit_ <> ? ORDER BY indexed_at DESC, 1 DESC"
+    """A commit without a survey has that of the last one that was surveyed, as far as it has the same symbols.
+
+    If that is gone, the last that took it over hands it on.
+    """
+    query = (
+        "SELECT commit_ FROM commit_ WHERE commit_ <> ?1"
+        " AND (is_surveyed OR commit_ IN (SELECT commit_ FROM central) OR commit_ IN (SELECT commit_ FROM entry))"
+        " ORDER BY is_surveyed DESC, indexed_at DESC, 1 DESC"
+    )
     older = db.execute(query, (commit,)).fetchone()
     if older is None:
         return
