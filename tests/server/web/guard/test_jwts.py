@@ -377,6 +377,7 @@ def test_a_key_that_is_none_for_signatures_is_passed_over(tmp_path: Path) -> Non
         ("https://user:CANARY@login.example.com/keys", "an https URL without a password is expected"),
         ("https://login.example.com:99999/keys", "an https URL without a password is expected"),
         ("https:///keys", "an https URL without a password is expected"),
+        ("https://[::1/keys", "an https URL without a password is expected"),
         ("file:///etc/passwd", "an https URL without a password is expected"),
         ("/nonexistent/keys.json", "No such file or directory"),
         ("access.toml", "no JSON Web Key Set"),

@@ -120,10 +120,11 @@ def _check(url: str) -> None:
     try:
         parts = urlsplit(url)
         host, has_port = parts.hostname, parts.port != 0
+        is_secret = parts.scheme == "https" or (parts.scheme == "http" and host in ("localhost", "127.0.0.1", "::1"))
+        is_well = bool(host) and has_port and is_secret and parts.username is None
     except ValueError:
-        host, has_port = None, False
-    is_secret = parts.scheme == "https" or (parts.scheme == "http" and host in ("localhost", "127.0.0.1", "::1"))
-    if not host or not has_port or not is_secret or parts.username is not None:
+        is_well = False
+    if not is_well:
         raise ValueError("an https URL without a password is expected, or http of this machine")
 
 
