@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _serve(found, options.repositories)
         case "stdio":
             return _stdio(found)
+        case "doctor":
+            return _doctor(found)
         case "index":
             return _index(found, options.url, options.ref)
         case _:
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="answer MCP clients at /mcp and browsers at /")
     serve.add_argument("repositories", nargs="*", metavar="REPOSITORY", help="URL or folder to index at start")
     commands.add_parser("stdio", help="answer one MCP client over stdin and stdout")
+    commands.add_parser("doctor", help="say what a server with these settings would find, and what is wrong")
     index = commands.add_parser("index", help="index a repository, with progress")
     index.add_argument("url", help="https URL or folder")
     index.add_argument("--ref", default="", help="branch, tag or commit (default: the default branch)")
@@ -120,7 +123,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
     from code_insight.web.shell import Shell
 
     try:
-        everybody = access.parse(Path(found.access_file).read_text("utf-8")) if found.access_file else access.Access()
+        everybody = access.read(found.access_file)
         jwts = _jwts(found, everybody)
     except (OSError, ValueError, TypeError) as error:
         print(f"CODE_INSIGHT_ACCESS_FILE={found.access_file!r}: {error}", file=sys.stderr)
@@ -141,7 +144,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
         catalog = state["catalog"] = _catalog(
             found, [Path(url) for url in wanted if _is_folder(url)], wanted, stays=True
         )
-        application = build_app(catalog, __version__, _own_hosts(found), everybody.issuer)
+        application = build_app(catalog, __version__, found.own_hosts, everybody.issuer)
         threading.Thread(target=_index_at_start, args=(catalog, readiness), daemon=True).start()
         return application
 
@@ -225,11 +228,6 @@ def _index_format() -> str:
     return str(FORMAT_VERSION)
 
 
-def _own_hosts(found: Settings) -> tuple[str, ...]:
-    fly = (f"{found.fly_app_name}.fly.dev",) if found.fly_app_name else ()
-    return (*found.allowed_hosts, *fly)
-
-
 def _machine(found: Settings) -> dict[str, str]:
     about = {
         "id": found.fly_machine_id,
@@ -277,6 +275,19 @@ def _stdio(found: Settings) -> int:
         build_server(catalog, __version__).run(transport="stdio", show_banner=False)
     catalog.close()
     return 0
+
+
+def _doctor(found: Settings) -> int:
+    from code_insight import doctor
+
+    logging.disable()  # what went wrong is printed
+    is_well = True
+    for finding in doctor.look(found):
+        print(f"{'ok' if finding.is_well else 'wrong':5}  {finding.name:8}  {finding.seen}")
+        if not finding.is_well:
+            print(f"{'':17}{finding.next_step}")
+        is_well = is_well and finding.is_well
+    return 0 if is_well else 2
 
 
 def _index(found: Settings, url: str, ref: str) -> int:

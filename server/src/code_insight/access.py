@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -84,6 +85,11 @@ class Access:
             if hmac.compare_digest(known, digest):
                 found = principal
         return found
+
+
+def read(path: str) -> Access:
+    """What the file says, or what holds without one; raises as `parse` does, and OSError."""
+    return parse(Path(path).read_text("utf-8")) if path else Access()
 
 
 def parse(text: str) -> Access:

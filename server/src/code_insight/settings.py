@@ -69,6 +69,11 @@ class Settings:
     fly_image_ref: str = ""
     fly_region: str = ""
 
+    @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """Names under which /mcp may be asked, beside localhost."""
+        return (*self.allowed_hosts, *((f"{self.fly_app_name}.fly.dev",) if self.fly_app_name else ()))
+
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of an environment (this process's by default); raises SettingsError with all that is wrong."""

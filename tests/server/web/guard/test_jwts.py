@@ -132,6 +132,7 @@ def _unsigned(algorithm: str) -> str:
 
 
 OTHER_ISSUER, OTHER_AUDIENCE, MISSING = "is from another issuer", "is for another audience", "lacks one of"
+FORGED = "is not signed by its issuer"
 NO_KEY, UNKNOWN = "is signed with a key that its issuer does not have", "is not known here"
 
 
@@ -151,22 +152,22 @@ NO_KEY, UNKNOWN = "is signed with a key that its issuer does not have", "is not 
         (lambda: RSA.token(nbf=int(time.time()) + 60), "is not valid yet"),
         (lambda: RSA.token(iat=int(time.time()) + 60), "is not valid yet"),
         (lambda: RSA.token(sub=None), MISSING),
-        (lambda: STRANGER.token(), UNKNOWN),
-        (lambda: STRANGER.token(header={"jwk": STRANGER.public}), UNKNOWN),
-        (lambda: STRANGER.token(header={"jku": "http://127.0.0.1:9/keys"}), UNKNOWN),
+        (lambda: STRANGER.token(), FORGED),
+        (lambda: STRANGER.token(header={"jwk": STRANGER.public}), FORGED),
+        (lambda: STRANGER.token(header={"jku": "http://127.0.0.1:9/keys"}), FORGED),
         (lambda: RSA.token(header={"crit": ["exp"]}), UNKNOWN),
         (lambda: RSA.token(header={"kid": "../../dev/null"}), NO_KEY),
         (lambda: RSA.token(header={"kid": "ec"}), NO_KEY),
         (lambda: RSA.token(header={"kid": None}), NO_KEY),  # one of two
-        (lambda: WEAK.token(), UNKNOWN),
-        (_altered, UNKNOWN),
+        (lambda: WEAK.token(), "is signed with a key that is too short"),
+        (_altered, FORGED),
         (lambda: _unsigned("none"), UNKNOWN),
         (lambda: _unsigned("None"), UNKNOWN),
-        (lambda: _unsigned("RS256"), UNKNOWN),
+        (lambda: _unsigned("RS256"), FORGED),
         (lambda: _signed_with(RSA.public_pem), UNKNOWN),
         (lambda: _signed_with(json.dumps(RSA.public).encode()), UNKNOWN),
-        (lambda: _signed_with(RSA.public_pem, "RS256"), UNKNOWN),
-        (lambda: RSA.token()[:-8], UNKNOWN),
+        (lambda: _signed_with(RSA.public_pem, "RS256"), FORGED),
+        (lambda: RSA.token()[:-6], FORGED),
         (lambda: RSA.token() + ".e30", UNKNOWN),
         (lambda: f"{part({'alg': ['RS256']})}.e30.e30", UNKNOWN),
         (lambda: f"{part({'alg': 'RS256', 'kid': {}})}.e30.e30", UNKNOWN),

@@ -27,6 +27,8 @@ _WHY: Mapping[type[jwt.PyJWTError], str] = {
     jwt.InvalidIssuerError: "is from another issuer",
     jwt.InvalidAudienceError: "is for another audience",
     jwt.MissingRequiredClaimError: "lacks one of exp, iss, aud and sub",
+    jwt.InvalidSignatureError: "is not signed by its issuer",
+    jwt.InvalidKeyError: "is signed with a key that is too short",
 }
 
 

@@ -36,6 +36,7 @@ class Keys:
         self._keys: tuple[jwt.PyJWK, ...] = ()
         self._had_at, self._asked_at = -math.inf, clock() - _AGAIN_SECONDS
         self._asking: asyncio.Task[None] | None = None
+        self.problem = ""  # why the last question for them was of no use
         if "://" in where:
             _check(where)
         else:
@@ -49,6 +50,9 @@ class Keys:
     def are_known(self) -> bool:
         """Whether there are keys by which a token can be judged."""
         return self._clock() - self._had_at < _DEAD_SECONDS
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
     @property
     def retry_seconds(self) -> int:
@@ -85,10 +89,11 @@ class Keys:
     async def _ask(self) -> None:
         try:
             self._keys = _parse(await self._fetched())
-            self._had_at = self._clock()
+            self._had_at, self.problem = self._clock(), ""
         except Exception as error:  # of the network, TLS, JSON, keys: whatever it is, the server lives on
             reason = "too slow" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
-            _log.warning("The keys of tokens cannot be had: %s", reason[:200])
+            self.problem = f"The keys of tokens cannot be had: {reason[:200]}"
+            _log.warning("%s", self.problem)
         finally:
             self._asking = None
 
