@@ -188,6 +188,24 @@ def test_the_symbols_of_a_line_are_the_one_it_defines_and_the_innermost_around_i
         assert reader.symbol_at("a.py", -1) is None
 
 
+def test_no_question_about_a_name_looks_through_all_files_of_the_commit(index: Path) -> None:
+    _add(index, 1, {"a.py": "Flask helper"}, facts=FACTS)
+    asked: list[str] = []
+    with Reader(_held(index)[0]) as reader:
+        reader._db.set_trace_callback(asked.append)
+        assert list(reader.occurrences("helper"))
+        assert reader.files_with("helper")
+        assert reader.paths_with("helper")
+        assert reader.symbols_named("Flask")
+        assert reader.derived_from("App")
+        reader.aliases_of("App")
+        reader._db.set_trace_callback(None)
+        plans = [row[3] for query in asked for row in reader._db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert len(asked) == 6
+    assert "SEARCH file USING PRIMARY KEY (commit_=?)" not in plans
+    assert not [step for step in plans if step.startswith("SCAN")]
+
+
 def test_there_are_no_commits_in_a_file_that_is_not_there(index: Path) -> None:
     assert _held(index) == ()
 

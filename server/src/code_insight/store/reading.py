@@ -280,8 +280,8 @@ class Reader:
     def occurrences(self, name: str) -> Iterator[Occurrence]:
         """All uses of a name, by path, then line."""
         query = (
-            "SELECT path, role, occurrence.blob, name.text, places FROM name JOIN occurrence USING (name)"
-            " JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit WHERE name.text = :name ORDER BY path"
+            "SELECT path, role, occurrence.blob, name.text, places FROM name JOIN occurrence USING (name)"  # noqa: S608
+            f" {_ITS_FILE.format('occurrence')} WHERE name.text = :name ORDER BY path"
         )
         for row in self._rows(query, name=name):
             yield from _occurrences(*row)
@@ -290,8 +290,8 @@ class Reader:
         """The files that use a name; read once, since one answer asks for a type again with each of its members."""
         if name not in self._paths:
             query = (
-                "SELECT path FROM name JOIN occurrence USING (name)"
-                " JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit WHERE name.text = :name"
+                "SELECT path FROM name JOIN occurrence USING (name)"  # noqa: S608
+                f" {_ITS_FILE.format('occurrence')} WHERE name.text = :name"
             )
             self._paths[name] = frozenset(row[0] for row in self._rows(query, name=name))
         return self._paths[name]
@@ -300,8 +300,8 @@ class Reader:
         """The files that use a name, in the order of their paths."""
         query = (
             f"SELECT {_FILE} FROM name JOIN occurrence USING (name)"  # noqa: S608
-            " JOIN file ON file.blob = occurrence.blob AND file.commit_ = :commit"
-            " JOIN blob ON blob.blob = file.blob WHERE name.text = :name ORDER BY path"
+            f" {_ITS_FILE.format('occurrence')} JOIN blob ON blob.blob = file.blob"
+            " WHERE name.text = :name ORDER BY path"
         )
         return [_file(row) for row in self._rows(query, name=name)]
 
