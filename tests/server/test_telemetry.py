@@ -216,7 +216,7 @@ def test_probes_and_requests_that_are_refused_are_no_spans(tmp_path: Path, colle
         assert server.end() == 0
     assert 429 in statuses
     assert {span.attributes.get("http.response.status_code") for span in collector.spans} == {200}
-    assert {span.name for span in collector.spans} == {"GET other"}
+    assert {span.name for span in collector.spans} == {"GET /"}
 
 
 def test_the_environment_has_the_last_word_on_who_this_is(tmp_path: Path, collector: Collector) -> None:
@@ -224,7 +224,7 @@ def test_the_environment_has_the_last_word_on_who_this_is(tmp_path: Path, collec
     with serving(tmp_path, **_to(collector), **named) as server:
         server.wait_until_ready()
         server.get("/")
-        collector.wait_for("GET other")
+        collector.wait_for("GET /")
     assert (collector.about["service.name"], collector.about["deployment.environment.name"]) == ("mine", "test")
 
 
@@ -339,7 +339,7 @@ def test_headers_are_sent_and_may_be_written_as_the_specification_says(tmp_path:
     with serving(tmp_path, **_to(collector), OTEL_EXPORTER_OTLP_HEADERS=headers) as server:
         server.wait_until_ready()
         server.get("/")
-        collector.wait_for("GET other")
+        collector.wait_for("GET /")
         assert "c2VjcmV0" not in server.log.read_text()
 
 

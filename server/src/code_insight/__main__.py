@@ -178,6 +178,7 @@ def _serve(found: Settings, also: Sequence[str]) -> int:
         catalog.close()
     if telemetry := state.get("telemetry"):
         telemetry.close()
+    _log.info("code-insight has ended")
     logging.shutdown()
     # The interpreter's own end takes half a second to take modules apart, and waits for threads that need not end.
     os._exit(1 if state.get("failed") or not server.started else 0)
@@ -200,12 +201,15 @@ def _guarded(shell: Shell, found: Settings, everybody: access.Access, jwts: Jwts
         client_requests_at_once=found.client_requests_at_once,
         client_requests_per_minute=found.client_requests_per_minute,
     )
-    observer = None
-    if found.metrics_port:
-        from code_insight.web.guard.metrics import Metrics
+    on_fly = bool(found.fly_app_name)
+    if not found.metrics_port:
+        return Guard(shell, limits, everybody, jwts, is_on_fly=on_fly)
+    from code_insight.web.guard.metrics import Metrics
 
-        observer = Metrics(found.host, found.metrics_port)
-    return Guard(shell, limits, everybody, jwts, is_on_fly=bool(found.fly_app_name), observer=observer)
+    metrics = Metrics({"version": __version__, "tree": found.source_tree, "region": found.fly_region})
+    guard = Guard(shell, limits, everybody, jwts, is_on_fly=on_fly, observer=metrics)
+    metrics.serve(found.host, found.metrics_port, lambda: guard.at_once)
+    return guard
 
 
 def _telemetry(found: Settings) -> Telemetry:

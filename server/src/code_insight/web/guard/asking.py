@@ -65,10 +65,22 @@ class GuardLimits:
     client_requests_per_minute: int = 600  # and as many at once after a quiet minute; 0 for any number
 
 
-class Observer(Protocol):
-    """Who counts what was answered; `refusal` is the reason why, where the application was not asked."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that is over; each word is one of a few."""
 
-    def answered(self, route: str, status: int, seconds: float, refusal: str) -> None: ...
+    route: str
+    status: int
+    seconds: float
+    refusal: str  # why the application was not asked; "" when it was
+    tool: str  # "" for none
+    outcome: str  # of the tool: "ok", or the code of its error
+
+
+class Observer(Protocol):
+    """Who counts what was answered."""
+
+    def answered(self, one: Answered) -> None: ...
 
 
 class _Refused(Exception):
@@ -140,6 +152,11 @@ class Guard:
             failed = {Attribute.ERROR: str(request.status)} if request.status >= 500 else {}
             tracing.note({**request.said, Attribute.STATUS: request.status, **failed})
 
+    @property
+    def at_once(self) -> int:
+        """How many requests are being answered."""
+        return self._at_once.total()
+
     def _client(self, scope: Scope) -> str:
         """Who asks, as an address; of IPv6 the network, since a household has 2^64 addresses."""
         address = scope["client"][0] if scope.get("client") else ""
@@ -207,7 +224,7 @@ class Guard:
         return _Refused(401, "token", message, retry_seconds, challenge.strip())
 
     def _enter(self, client: str) -> None:
-        if self._at_once.total() >= self._limits.requests_at_once:
+        if self.at_once >= self._limits.requests_at_once:
             raise _Refused(503, "busy", "This server is busy. Try again in 1 second.", 1)
         if self._at_once[client] >= self._limits.client_requests_at_once:
             raise _too_many("at once", f"{self._limits.client_requests_at_once} requests at once are answered", 1)
@@ -222,7 +239,7 @@ class Guard:
         seconds = time.monotonic() - request.began
         path = request.scope["path"]
         if self._observer:
-            self._observer.answered(request.route, request.status, seconds, request.refusal)
+            self._observer.answered(request.answered(seconds))
         if request.status < 400 and path.startswith(_QUIET):
             return
         _log.info(
@@ -234,7 +251,7 @@ class Guard:
                 ms=round(seconds * 1000, 1),
                 bytes=request.sent_bytes,
                 client=request.client,
-                **request.outcome(),
+                **request.logged(),
             ),
         )
 
@@ -257,9 +274,15 @@ class _Request:
     def route(self) -> str:
         """What is asked for, as one of a few words."""
         path = self.scope["path"]
-        return next((route for route in _ROUTES if path == route or path.startswith(f"{route}/")), "other")
+        found = (route for route in _ROUTES if path == route or path.startswith(f"{route}/"))
+        return path if path == "/" else next(found, "other")
 
-    def outcome(self) -> dict[str, object]:
+    def answered(self, seconds: float) -> Answered:
+        said = self.said
+        outcome = str(said.get(Attribute.ERROR_CODE) or ("internal" if Attribute.ERROR in said else "ok"))
+        return Answered(self.route, self.status, seconds, self.refusal, str(said.get(Attribute.TOOL, "")), outcome)
+
+    def logged(self) -> dict[str, object]:
         """What the log says beside what HTTP says, in its own short words."""
         told = {name: self.said.get(key) for name, key in _LOGGED.items()}
         told |= {"refused": self.refusal, "trace_id": self.trace_id}
