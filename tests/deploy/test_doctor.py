@@ -72,6 +72,7 @@ def test_all_is_well_when_nothing_is_missing_and_nothing_was_changed(wishes: Wis
         "git",
         "source",
         "configuration",
+        "traces",
         "Docker engine",
         "base image",
         "flyctl",
@@ -159,6 +160,28 @@ def test_a_broken_configuration_is_named_and_what_needs_it_is_not_looked_at(wish
     bad = only_bad(wishes)
     assert {"configuration", "app", "machines", "lock", "ledger"} <= set(bad)
     assert "it needs the configuration" in bad["ledger"].seen
+
+
+def _with_environment(wishes: Wishes, variables: str) -> None:
+    file = wishes.config()
+    file.write_text(f"{file.read_text('utf-8')}[env]\n{variables}\n", "utf-8")
+
+
+@pytest.mark.parametrize(("install", "ok"), [("uv export --extra otel --no-dev", True), ("uv export --no-dev", False)])
+def test_traces_that_the_image_could_not_send_are_named(wishes: Wishes, install: str, *, ok: bool) -> None:
+    (wishes.folder / "Dockerfile").write_text(f"FROM base\nRUN {install}\n", "utf-8")
+    _with_environment(wishes, 'OTEL_EXPORTER_OTLP_ENDPOINT = "https://collector.example"')
+    found = named(doctor.checks(wishes))["traces"]
+    assert found.ok == ok
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in found.seen
+    assert ("--extra otel" in found.next_step) is not ok
+
+
+def test_a_collectors_secret_in_the_file_is_named_without_being_shown(wishes: Wishes) -> None:
+    _with_environment(wishes, f'OTEL_EXPORTER_OTLP_HEADERS = "authorization={CANARY}"')
+    found = named(doctor.checks(wishes))["traces"]
+    assert "fly secrets set OTEL_EXPORTER_OTLP_HEADERS" in found.next_step
+    assert CANARY not in f"{found.seen}{found.next_step}"
 
 
 def test_an_app_that_no_file_is_of_is_named(wishes: Wishes) -> None:

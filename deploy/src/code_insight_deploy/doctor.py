@@ -14,7 +14,7 @@ import docker.errors
 
 from code_insight_deploy import apps, images, locks, registry, source
 from code_insight_deploy.apps import App
-from code_insight_deploy.errors import DeployError, Refused
+from code_insight_deploy.errors import BadConfig, DeployError, Refused
 from code_insight_deploy.ledger import Ledger
 from code_insight_deploy.machines import Machines
 from code_insight_deploy.proofs import Machine, Observed
@@ -25,6 +25,8 @@ BUILDKIT_SINCE = (1, 39)
 SECONDS = 20
 NOWHERE = "sha256:" + "0" * 64
 """A digest that no registry has, to ask whether one answers."""
+TRACES = "otel"
+"""The server's extra without which it does not start when it is asked for traces."""
 SETTLED = frozenset({"started", "stopped", "suspended"})
 INSTALL_FLYCTL = "Install it (https://fly.io/docs/flyctl/install), or release with --engine machines, which needs none."
 
@@ -95,6 +97,7 @@ def checks(wishes: Wishes) -> tuple[Finding, ...]:
     seen.check("git", _git)
     seen.check("source", lambda: _source(wishes.folder))
     seen.check("configuration", lambda: _configuration(seen))
+    seen.check("traces", lambda: _traces(seen))
     with contextlib.ExitStack() as until_the_end:
         seen.check("Docker engine", lambda: _engine(seen, until_the_end))
         seen.check("base image", lambda: _base(seen))
@@ -141,6 +144,25 @@ def _configuration(seen: Examination) -> str:
     memory = app.memory_bytes // apps.MEGABYTE
     told = f"{app.name} in {app.region or 'a region of Fly’s choice'}: {memory} MB, {app.cpus} CPU, port {app.port}"
     return "; ".join([f"{told}, check {app.probe}", *apps.warnings(app)])
+
+
+def _traces(seen: Examination) -> str:
+    """Whether [env] asks for traces; then the image must be able to send them, and its secret is not in the file."""
+    if seen.app is None:
+        raise seen.needed("the configuration")
+    asked = sorted(name for name in seen.app.said.get("env", {}) if name.startswith("OTEL_"))
+    if secrets := [name for name in asked if name.endswith("_HEADERS")]:
+        raise BadConfig(
+            f"[env] of {seen.app.config.name} has {secrets[0]}, which holds a secret",
+            f"Remove it there, and call `fly secrets set {secrets[0]}=…`.",
+        )
+    dockerfile = source.top_folder(seen.wishes.folder) / "Dockerfile"
+    if asked and not (dockerfile.exists() and f"--extra {TRACES}" in dockerfile.read_text("utf-8")):
+        raise BadConfig(
+            f"[env] of {seen.app.config.name} has {asked[0]}, and the image would lack the packages for traces",
+            f"Let the Dockerfile's `uv export` have `--extra {TRACES}`, or remove OTEL_… there.",
+        )
+    return f"asked for by {', '.join(asked)}" if asked else "not asked for"
 
 
 def _engine(seen: Examination, until_the_end: contextlib.ExitStack) -> str:
