@@ -363,10 +363,13 @@ def test_no_token_is_ever_written_down(server: Server) -> None:
 
 def test_a_server_that_answers_only_tokens_still_says_that_it_lives(tmp_path: Path) -> None:
     (tmp_path / "access.toml").write_text(f'anonymous = "nothing"\n[tokens.bob]\nsha256 = "{_digest("bob")}"\n')
-    with serving(tmp_path, ACCESS_FILE=str(tmp_path / "access.toml")) as server:
+    Repository(tmp_path / "seen").commit({"a.py": "x = 1\n"})
+    with serving(tmp_path, str(tmp_path / "seen"), ACCESS_FILE=str(tmp_path / "access.toml")) as server:
         server.wait_until_ready()
         assert [_get(server, path)[0] for path in ("/", "/mcp", "/llms.txt", "/static/style.css")] == [401] * 4
-        assert _get(server, "/info")[0] == 200
+        status, text, _ = _get(server, "/info")
+        assert (status, json.loads(text)["ready"], "local/seen" in text) == (200, True, False)
+        assert "local/seen" in _get(server, "/info", "bob")[1]
         assert _get(server, "/", "bob")[0] == 200
         assert _get(server, "/")[2]["www-authenticate"] == "Bearer"
         assert _get(server, "/.well-known/oauth-protected-resource/mcp")[0] == 401

@@ -29,7 +29,7 @@ class Principal:
 
     def may_see(self, repository: str) -> bool:
         """Whether a repository of this name is there, as far as they can tell."""
-        return not _matches(repository, self.hidden) or _matches(repository, self.sees)
+        return self.may_ask and (not _matches(repository, self.hidden) or _matches(repository, self.sees))
 
 
 OPERATOR = Principal("operator")

@@ -3,10 +3,13 @@
 import asyncio
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from code_insight import access
+from code_insight.access import Principal
 from code_insight.web.info import Identity, Readiness, payload, response
 from code_insight.web.shell import Shell
 from starlette.applications import Starlette
@@ -56,6 +59,33 @@ def test_readiness_is_a_status_only_for_who_asks_for_it(
     assert dict(headers)[b"cache-control"] == b"no-store"
     assert dict(headers)[b"content-length"] == str(len(data)).encode()
     assert json.loads(data)["waiting_for"] == list(waiting)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example.com/team/secret",
+        "https://git.example.com:443/team/secret.git/",
+        "https://git.example.com:0443/team/secret",
+        "https://GIT.example.com/team/secret",
+        "{folder}/secret",
+        "{folder}/secret/.",
+        "{folder}/secret/../secret/",
+        "{folder}/link",
+        "~nobody-of-this-name/secret",
+    ],
+)
+def test_what_is_waited_for_is_hidden_however_it_is_written(tmp_path: Path, url: str) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    readiness = Readiness((url.format(folder=tmp_path),))
+    hidden = ("git.example.com/team/*", "local/secret")
+    for principal, count in ((Principal(hidden=hidden), 0), (Principal(hidden=hidden, sees=hidden), 1)):
+        before = access.current.set(principal)
+        body = payload(IDENTITY, readiness, list)
+        access.current.reset(before)
+        assert len(body["waiting_for"]) == count
+        assert body["ready"] is False
 
 
 async def _front(_request: Any) -> PlainTextResponse:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from code_insight import access
@@ -54,10 +56,14 @@ def payload(
 
 
 def _name_of(url: str) -> str:
-    """What the repository of a configured URL or folder will be called."""
+    """What the repository of a configured URL or folder will be called, however it is written."""
     if "://" in url:
-        return url.partition("://")[2].strip("/").removesuffix(".git")
-    return f"local/{url.rstrip('/').rpartition('/')[2]}"
+        host, _, path = url.partition("://")[2].partition("/")
+        return f"{re.sub(':0*443$', '', host.lower())}/{path.strip('/').removesuffix('.git')}"
+    try:
+        return f"local/{Path(url).expanduser().resolve().name}"
+    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, an unknown ~user
+        return f"local/{Path(url).name}"
 
 
 def response(body: Mapping[str, Any], *, must_be_ready: bool) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
