@@ -17,6 +17,7 @@ import base64
 import gzip
 import http.server
 import json
+import ssl
 import threading
 import time
 import warnings
@@ -88,8 +89,8 @@ class KeyHost(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, *keys: Key) -> None:
-        self.keys = keys
+    def __init__(self, *keys: Key, tls: ssl.SSLContext | None = None) -> None:
+        self.keys, self._tls = keys, tls
         self.asked: list[str] = []
         self.is_well = True
         self.closing = threading.Event()
@@ -97,7 +98,17 @@ class KeyHost(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def url(self, path: str = "keys") -> str:
-        return f"http://127.0.0.1:{self.server_port}/{path}"
+        origin = f"https://localhost:{self.server_port}" if self._tls else f"http://127.0.0.1:{self.server_port}"
+        return f"{origin}/{path}"
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, address = super().get_request()
+        # The handshake takes place in the thread of the connection.
+        wrapped = self._tls and self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return wrapped or connection, address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who hangs up, or trusts nobody, is expected here."""
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()

@@ -6,6 +6,7 @@ import concurrent.futures
 import hashlib
 import json
 import random
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ from typing import Any
 
 import jwt
 import pytest
+import trustme
 from code_insight.access import Issuer, TokenRefused
 from code_insight.web.guard.jwts import Jwts
 from code_insight.web.guard.keys import Keys
@@ -104,6 +106,7 @@ async def test_who_has_a_token_of_the_issuer_is_answered(place: _Place, key: Key
         lambda: RSA.token(nbf=1),
         lambda: RSA.token(scope=["no", "text"]),
         lambda: RSA.token(scope=7, scp={"add_repository": True}),
+        lambda: RSA.token(groups=["a" * 5_000]),
         lambda: ED.token(header={"kid": None}),  # there is one key of this algorithm
     ],
 )
@@ -172,6 +175,7 @@ NO_KEY, UNKNOWN = "is signed with a key that its issuer does not have", "is not 
         (lambda: f"{part({'alg': ['RS256']})}.e30.e30", UNKNOWN),
         (lambda: f"{part({'alg': 'RS256', 'kid': {}})}.e30.e30", UNKNOWN),
         (lambda: base64.urlsafe_b64encode(b"[" * 9_000).decode() + ".e30.e30", UNKNOWN),
+        (lambda: RSA.token(groups=["a" * 9_000]), UNKNOWN),
         (lambda: "a.b.c", UNKNOWN),
         (lambda: "..", UNKNOWN),
     ],
@@ -354,6 +358,19 @@ async def test_an_issuer_without_manners_costs_seconds_and_no_more(caplog: pytes
     assert {message.partition(": ")[0] for message in caplog.messages} == {"The keys of tokens cannot be had"}
 
 
+async def test_keys_are_had_over_https_from_whom_the_operator_trusts(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    with KeyHost(RSA, tls=tls) as host:
+        trusting, other = Keys(host.url(), str(tmp_path / "ca.pem")), Keys(host.url())
+        await asyncio.gather(trusting.renew(), other.renew())
+    assert trusting.of("RS256", "rsa")
+    assert not other.are_known
+    assert "CERTIFICATE_VERIFY_FAILED" in other.problem
+
+
 def test_a_key_that_is_none_for_signatures_is_passed_over(tmp_path: Path) -> None:
     secret = {"kty": "oct", "k": base64.urlsafe_b64encode(b"k" * 64).decode(), "kid": "secret", "alg": "HS256"}
     private = {**jwt.get_algorithm_by_name("RS256").to_jwk(RSA.private, as_dict=True), "kid": "private"}
@@ -395,7 +412,9 @@ def test_keys_that_cannot_be_end_the_server_at_once(tmp_path: Path, keys: str, p
     assert "CANARY" not in log
 
 
-async def test_while_keys_cannot_be_had_tokens_are_refused_and_others_are_answered(tmp_path: Path) -> None:
+async def test_while_keys_cannot_be_had_tokens_are_refused_and_others_answered_and_new_keys_are_found(
+    tmp_path: Path,
+) -> None:
     with KeyHost(RSA) as host:
         host.is_well = False
         (tmp_path / "access.toml").write_text(_access(host.url("moody")))
@@ -415,6 +434,14 @@ async def test_while_keys_cannot_be_had_tokens_are_refused_and_others_are_answer
                 time.sleep(0.2)
             async with _client(server, token) as client:
                 assert not (await client.call_tool("list_repositories", {})).is_error
+            host.keys = (EC,)
+            rotated = EC.token()
+            while _get(server, rotated)[0] == 401:
+                assert time.monotonic() < deadline + 20
+                time.sleep(0.2)
+            async with _client(server, rotated) as client:
+                assert not (await client.call_tool("list_repositories", {})).is_error
+            assert _get(server, token)[0] == 401
 
 
 def test_who_waits_for_keys_locks_nobody_out(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from code_insight.web.guard.keys import ALGORITHMS, Keys
 
 _log = logging.getLogger(__name__)
 
+_CHARACTERS_MAX = 8 << 10  # of a token; to take one apart costs the more the longer it is
 _LEEWAY_SECONDS = 30  # that two clocks may differ
 _OPTIONS: Any = {"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True}
 _UNKNOWN = "is not known here"
@@ -87,6 +88,8 @@ class Jwts:
 
 def _header(token: str) -> dict[str, Any]:
     """What a token says of how it is signed; nothing when that is no way that is accepted."""
+    if len(token) > _CHARACTERS_MAX:
+        return {}
     try:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError:
