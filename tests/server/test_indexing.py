@@ -198,6 +198,40 @@ def test_one_changed_file_costs_one_file(catalog: Catalog, repository: Repositor
         assert reader.symbols_named("route") == []
 
 
+def test_a_commit_that_is_made_of_the_one_before_has_the_files_that_it_has_alone(tmp_path: Path) -> None:
+    moving, generator = Repository(tmp_path / "moving"), random.Random(20261125)
+    blobs = [moving.blob(text) for text in (b"x = 1\n", b"\0", b"y = 2\n", b"z = 3\n" * 100, b"a\xff")]
+    folders = [moving.git("mktree", stdin=f"100644 blob {blob}\tin.py\n".encode()) for blob in blobs]
+    names = [b"%02d.py" % number for number in range(20)] + [b"\xe9%d" % number for number in range(3)]
+    catalog = catalog_at(tmp_path, file_bytes=500)
+    for number in range(12):
+        entries = []
+        for name in sorted(names):
+            mode = generator.choice(["100644", "100644", "100755", "120000", "160000", "40000", ""])
+            things = {"40000": folders, "160000": ["5" * 40]}.get(mode, blobs)
+            entries += [(mode, generator.choice(things), name)] if mode else []
+        moving.commit_tree(*sorted(entries, key=lambda entry: entry[2] + b"/" * (entry[0] == "40000")))
+        alone = catalog_at(tmp_path / f"alone{number}", file_bytes=500, local_folders=(tmp_path,))
+        assert _listed(catalog.add(str(moving.folder)).indexed) == _listed(alone.add(str(moving.folder)).indexed)
+
+
+def _listed(indexed: IndexedCommit) -> list[tuple[object, ...]]:
+    with Reader(indexed) as reader:
+        return [
+            (file.path, file.size_bytes, file.role, file.skip_reason, file.blob and reader.text(file.blob))
+            for file in reader.files()
+        ]
+
+
+def test_a_commit_whose_files_are_all_gone_is_empty(catalog: Catalog, repository: Repository) -> None:
+    before = catalog.add(str(repository.folder)).indexed
+    repository.git("rm", "-q", "-r", ".")
+    repository.commit()
+    with pytest.raises(RepositoryEmpty):
+        catalog.add(str(repository.folder))
+    assert catalog.find(before.repository.name).commit == before.commit
+
+
 def test_a_renamed_file_costs_nothing(catalog: Catalog, repository: Repository) -> None:
     catalog.add(str(repository.folder))
     repository.git("mv", "src/app.py", "src/application.py")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from code_insight import git, languages, parsing, tracing
-from code_insight.errors import Cancelled, RepositoryEmpty, RepositoryTooLarge, StorageFailed
+from code_insight.errors import Cancelled, FetchFailed, RepositoryEmpty, RepositoryTooLarge, StorageFailed
 from code_insight.model import NO_FACTS, Commit, FileRole, SkipReason, TreeEntry
-from code_insight.store import NewBlob, NewFile, PackedFacts, Writer, is_damaged, pack, set_aside
+from code_insight.store import Base, NewBlob, NewFile, PackedFacts, Writer, is_damaged, pack, set_aside
 from code_insight.tracing import Attribute
 
 _BATCH_BLOBS = 200
@@ -46,7 +47,6 @@ class Source:
 class Indexed:
     """What indexing a commit did."""
 
-    files: int  # of the commit
     blobs_parsed: int  # 0 when all were known
     was_known: bool  # the commit was in the index already
 
@@ -76,17 +76,29 @@ def _index_commit(
         writer.try_again(limits.parse.wall_seconds)
         if writer.has_commit(commit.oid, limits.file_bytes):
             writer.add_commit(commit, ref, (), limits.commits, last_used)
-            return Indexed(files=0, blobs_parsed=0, was_known=True)
-        entries = git.tree(source.git_dir, commit.oid, source.limits, source.call)
-        if not entries:
+            return Indexed(blobs_parsed=0, was_known=True)
+        entries, instead = _to_look_at(source, commit, writer.base(limits.file_bytes))
+        if not entries and not instead:
             raise RepositoryEmpty("The commit has no files.", "Push some files, then add the repository again.")
         job = _Job(writer, limits, source)
         with tracing.span("parse", {Attribute.FILES: len(entries)}):  # git reads, workers parse, facts are written
-            files = job.files(entries)
+            files = job.files(entries, {} if instead else writer.files_known())
             tracing.note({Attribute.BLOBS_PARSED: job.parsed})
         with tracing.span("write", {Attribute.FILES: len(files)}):
-            writer.add_commit(commit, ref, files, limits.commits, last_used)
-        return Indexed(files=len(files), blobs_parsed=job.parsed, was_known=False)
+            writer.add_commit(commit, ref, files, limits.commits, last_used, instead)
+        return Indexed(blobs_parsed=job.parsed, was_known=False)
+
+
+def _to_look_at(
+    source: Source, commit: Commit, base: Base | None
+) -> tuple[list[TreeEntry], tuple[Base, set[str]] | None]:
+    """The files of a commit that stand instead of a base's, whose others it has too; or all that it has."""
+    if base:
+        with contextlib.suppress(FetchFailed):  # what a host had before is not always kept
+            entries, paths = git.changed(source.git_dir, base.tree, commit.tree, source.limits, source.call)
+            if len(paths) < base.files and base.files + len(entries) <= source.limits.files:
+                return entries, (base, paths)
+    return git.tree(source.git_dir, commit.oid, source.limits, source.call), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +120,11 @@ class _Job:
         self._roles: dict[str, FileRole] = {}
         self.parsed = 0
 
-    def files(self, entries: list[TreeEntry]) -> list[NewFile]:
-        """All files of the commit in the order of their paths; those with text have a blob in the index."""
-        known = self._writer.files_known()
+    def files(self, entries: list[TreeEntry], known: Mapping[tuple[str, str], NewFile]) -> list[NewFile]:
+        """The files of these entries in the order of their paths; those with text have a blob in the index.
+
+        What is known by path and blob needs no second look.
+        """
         unknown = []
         for entry in entries:
             if reason := self._skip_unread(entry):

@@ -3,6 +3,7 @@
 from code_insight.git.objects import (
     RemoteRef,
     blobs,
+    changed,
     commit,
     compact,
     create_bare,
@@ -24,6 +25,7 @@ __all__ = [
     "GitLimits",
     "RemoteRef",
     "blobs",
+    "changed",
     "changes",
     "commit",
     "commit_reader",

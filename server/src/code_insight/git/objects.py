@@ -18,6 +18,7 @@ _OID = re.compile(r"[0-9a-f]{40}")
 _REF = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)))[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,198}")
 _WHEN = re.compile(r" ([0-9]{1,20}) [+-][0-9]+$")
 _LAST_SECOND = 253_402_300_799  # of the year 9999: a commit may claim any, and neither Python nor SQLite takes any
+_SUBMODULE = "160000"
 _FETCHED_REF = "refs/code-insight/fetched"
 
 
@@ -232,11 +233,48 @@ def tree(git_dir: Path, oid: str, limits: GitLimits, call: Call) -> list[TreeEnt
             raise FetchFailed(*LOST)
         size_bytes = int(size) if size != b"-" else 0
         entries.append(TreeEntry(mode.decode(), blob.decode(), size_bytes, path_text(path)))
-        if len(entries) > limits.files:
-            raise RepositoryTooLarge(
-                f"The commit has more than {limits.files:,} files.", "The operator can raise CODE_INSIGHT_FILES_MAX."
-            )
+        _check_files(len(entries), limits)
     return entries
+
+
+def _check_files(count: int, limits: GitLimits) -> None:
+    """Raises RepositoryTooLarge when a commit has more files than that allows."""
+    if count > limits.files:
+        raise RepositoryTooLarge(
+            f"The commit has more than {limits.files:,} files.", "The operator can raise CODE_INSIGHT_FILES_MAX."
+        )
+
+
+def changed(git_dir: Path, before: str, after: str, limits: GitLimits, call: Call) -> tuple[list[TreeEntry], set[str]]:
+    """From one tree to another: the files that are new or other in it, and the paths of all that are not as before.
+
+    Raises FetchFailed when one of the trees, or a file, is not here; RepositoryTooLarge past the limit of files.
+    """
+    options = ["-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none"]
+    fields = records(["diff-tree", *options, before, after], git_dir, limits, call)
+    found: list[tuple[str, str, str]] = []
+    paths: set[str] = set()
+    for meta in fields:
+        _, mode, _, oid, status = meta.decode().split()
+        path = path_text(next(fields))
+        paths.add(path)
+        if status != "D":
+            found.append((mode, oid, path))
+        _check_files(len(found), limits)
+    sizes = _sizes(git_dir, {oid for mode, oid, _ in found if mode != _SUBMODULE}, limits, call)
+    return [TreeEntry(mode, oid, sizes.get(oid, 0), path) for mode, oid, path in found], paths
+
+
+def _sizes(git_dir: Path, oids: set[str], limits: GitLimits, call: Call) -> dict[str, int]:
+    """Blob → its bytes."""
+    if not oids:
+        return {}
+    with Child(command(["cat-file", "--batch-check"], git_dir), limits, call, with_stdin=True) as child:
+        child.feed("".join(f"{oid}\n" for oid in oids).encode())
+        lines = [child.readline().split() for _ in oids]
+    if any(len(line) != 3 for line in lines):  # "missing"
+        raise FetchFailed(*LOST)
+    return {oid.decode(): int(size) for oid, _, size in lines}
 
 
 def blobs(git_dir: Path, oids: Iterable[str], limits: GitLimits, call: Call) -> Iterator[tuple[str, bytes]]:

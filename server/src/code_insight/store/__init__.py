@@ -6,10 +6,11 @@ from code_insight.store.reading import IndexedCommit, Reader, commits
 from code_insight.store.schema import FORMAT_VERSION, is_damaged, set_aside
 from code_insight.store.seals import check
 from code_insight.store.survey import Survey
-from code_insight.store.writing import NewBlob, NewFile, Writer
+from code_insight.store.writing import Base, NewBlob, NewFile, Writer
 
 __all__ = [
     "FORMAT_VERSION",
+    "Base",
     "IndexedCommit",
     "Lineage",
     "NewBlob",

@@ -8,7 +8,7 @@ import sqlite3
 import time
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +56,15 @@ class NewFile:
     size_bytes: int
     role: FileRole
     skip_reason: SkipReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A commit of the index, of whose files another one has most."""
+
+    number: int
+    tree: str
+    files: int
 
 
 class Writer:
@@ -119,6 +128,19 @@ class Writer:
         with storage_errors("read"):
             rows = self._db.execute(query, (self._facts_version, _TRY_AGAIN))
             return {(row[0], row[1]): _known_file(*row) for row in rows}
+
+    def base(self, file_bytes: int) -> Base | None:
+        """The commit that was indexed last; None when some of its files need a second look, under this limit too."""
+        query = (
+            "SELECT commit_, tree, (SELECT COUNT(*) FROM file WHERE file.commit_ = commit_.commit_) FROM commit_"
+            " WHERE commit_ = (SELECT commit_ FROM commit_ WHERE facts_version = ?1 ORDER BY indexed_at DESC LIMIT 1)"
+            " AND NOT EXISTS (SELECT 1 FROM file LEFT JOIN blob USING (blob) WHERE file.commit_ = commit_.commit_"
+            " AND (blob.facts_version = ?2 OR (file.skip_reason = 'too_large' AND file.size_bytes <= ?3)"
+            " OR (blob > 0 AND file.size_bytes > ?3)))"
+        )
+        with storage_errors("read"):
+            row = self._db.execute(query, (self._facts_version, _TRY_AGAIN, file_bytes)).fetchone()
+        return Base(*row) if row else None
 
     def add_blobs(self, blobs: Sequence[NewBlob]) -> list[int]:
         """The numbers of the blobs, whose facts are in the index now; nobody sees them before a commit names them."""
@@ -185,9 +207,17 @@ class Writer:
         self._names.update(self._db.execute(query, (json.dumps(missing, ensure_ascii=False),)))
 
     def add_commit(
-        self, commit: Commit, ref: str, files: Iterable[NewFile], keep: int, last_used: Mapping[str, float] = _NO_USES
+        self,
+        commit: Commit,
+        ref: str,
+        files: Iterable[NewFile],
+        keep: int,
+        last_used: Mapping[str, float] = _NO_USES,
+        instead: tuple[Base, Collection[str]] | None = None,
     ) -> None:
         """The commit is visible, whole, with these files, or as it was when there are none.
+
+        With `instead`, it has them instead of those of a base that have these paths, and all others of the base too.
 
         All but the `keep` last used are gone with the blobs that only they had; an added one counts as used.
         """
@@ -196,13 +226,20 @@ class Writer:
             row = self._db.execute("SELECT commit_, facts_version FROM commit_ WHERE oid = ?", (commit.oid,)).fetchone()
             number, facts_version = map(int, row or (0, 0))
             files = list(files)
-            if facts_version != self._facts_version or files:
-                number = self._insert_commit(number, commit, files, now)
+            if facts_version != self._facts_version or files or instead:
+                number = self._insert_commit(number, commit, files, now, instead)
             self._db.execute("INSERT OR REPLACE INTO ref VALUES (?, ?, ?)", (ref, number, now))
             self._forget_all_but(number, keep, last_used)
             self._merge_vocabulary()
 
-    def _insert_commit(self, older: int, commit: Commit, files: Iterable[NewFile], now: int) -> int:
+    def _insert_commit(
+        self,
+        older: int,
+        commit: Commit,
+        files: Iterable[NewFile],
+        now: int,
+        instead: tuple[Base, Collection[str]] | None,
+    ) -> int:
         """The number of the commit, which replaces itself as it was before where `older` is not 0.
 
         No two have been indexed at one time: what is kept of an answer is kept by number and time.
@@ -221,6 +258,13 @@ class Writer:
             "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
             ((number, new.path, new.oid, new.blob, new.size_bytes, new.role, new.skip_reason) for new in files),
         )
+        if instead:
+            base, paths = instead
+            self._db.execute(
+                "INSERT INTO file SELECT ?, path, oid, blob, size_bytes, role, skip_reason FROM file"
+                " WHERE commit_ = ? AND path NOT IN (SELECT value FROM json_each(?))",
+                (number, base.number, json.dumps([*paths], ensure_ascii=False)),
+            )
         survey.carry_over(self._db, number)
         return number
 
