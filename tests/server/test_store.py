@@ -436,7 +436,7 @@ def test_a_file_whose_log_a_reader_still_needs_has_no_seal_until_it_is_written_a
     store.check(index)
 
 
-@pytest.mark.parametrize("log_bytes", [0, 4 << 20])
+@pytest.mark.parametrize("log_bytes", [0, 16 << 20])
 def test_a_seal_that_is_made_of_what_was_written_is_that_of_the_whole_file(
     index: Path, monkeypatch: pytest.MonkeyPatch, log_bytes: int
 ) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from code_insight.model import ImportFact, SourceFile, SymbolKind
+from code_insight.model import FileRole, ImportFact, SourceFile, SymbolKind
 from code_insight.queries import role_order
 from code_insight.store import Reader
 
@@ -55,16 +55,48 @@ def imports(reader: Reader) -> list[Import]:
 
 
 @dataclass(slots=True)
+class _Places:
+    """What follows of paths, languages and roles alone."""
+
+    folders: dict[str, list[str]] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    python: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # dotted name → (root on the path, file)
+
+
+_Listed = tuple[list[str], list[str], list[FileRole]]
+_known_places: list[tuple[_Listed, _Places]] = []  # of two commits: most have what the one before has
+
+
+def _places_of(files: list[SourceFile]) -> _Places:
+    """The most likely file of each name first: source before tests, high before deep."""
+    listed = [file.path for file in files], [file.language for file in files], [file.role for file in files]
+    for known, places in _known_places:
+        if known == listed:
+            return places
+    places = _Places()
+    packages = {path.rpartition("/")[0] for path in listed[0] if path.endswith("/__init__.py")}
+    for path, language, _ in sorted(
+        zip(*listed, strict=True), key=lambda one: (role_order(one[2]), one[0].count("/"), one[0])
+    ):
+        folder, _, name = path.rpartition("/")
+        places.folders.setdefault(folder, []).append(path)
+        places.names.setdefault(name, []).append(path)
+        if language == "python":
+            for root, dotted in _python_names(path, packages):
+                places.python.setdefault(dotted, []).append((root, path))
+    _known_places[:] = [*_known_places[-1:], (listed, places)]
+    return places
+
+
+@dataclass(slots=True)
 class ImportResolver:
     """Answers what an import means; what it has to know of the repository is worked out when first needed."""
 
     reader: Reader
     files: list[SourceFile]
     _paths: dict[str, SourceFile] = field(init=False)
-    _folders: dict[str, list[str]] = field(init=False)
-    _names: dict[str, list[str]] = field(init=False)
+    _places: _Places = field(init=False)
     _known: dict[tuple[str, str, str, str], Target] = field(default_factory=dict, init=False)
-    _python: dict[str, list[tuple[str, str]]] | None = field(default=None, init=False)
     _go: list[tuple[str, str]] | None = field(default=None, init=False)
     _npm: dict[str, str] | None = field(default=None, init=False)
     _aliases: list[tuple[str, str, str]] | None = field(default=None, init=False)
@@ -74,11 +106,7 @@ class ImportResolver:
     def __post_init__(self) -> None:
         texts = [file for file in self.files if file.blob]
         self._paths = {file.path: file for file in texts}
-        self._folders, self._names = {}, {}
-        for file in sorted(texts, key=lambda file: (role_order(file.role), file.path.count("/"), file.path)):
-            folder, _, name = file.path.rpartition("/")
-            self._folders.setdefault(folder, []).append(file.path)
-            self._names.setdefault(name, []).append(file.path)
+        self._places = _places_of(texts)
 
     def has(self, path: str) -> bool:
         """Whether the commit has text at a path."""
@@ -97,7 +125,7 @@ class ImportResolver:
     # Python: https://docs.python.org/3/reference/import.html
 
     def python(self, file: SourceFile, fact: ImportFact) -> Target:
-        modules = self._python_modules()
+        modules = self._places.python
         level = len(fact.module) - len(fact.module.lstrip("."))
         name = fact.module[level:]
         if level:
@@ -125,17 +153,6 @@ class ImportResolver:
             if path in self._paths:
                 return Target((path,), is_module=name in ("", "*"))
         return Target()
-
-    def _python_modules(self) -> dict[str, list[tuple[str, str]]]:
-        """Dotted name → (root on the path, file), the most likely root first: source before tests, high before deep."""
-        if self._python is None:
-            self._python = {}
-            packages = {path.rpartition("/")[0] for path in self._paths if path.endswith("/__init__.py")}
-            files = [file for file in self._paths.values() if file.language == "python"]
-            for file in sorted(files, key=lambda file: (role_order(file.role), file.path.count("/"), file.path)):
-                for root, name in _python_names(file.path, packages):
-                    self._python.setdefault(name, []).append((root, file.path))
-        return self._python
 
     # JavaScript and TypeScript: https://nodejs.org/api/modules.html#all-together
 
@@ -166,7 +183,7 @@ class ImportResolver:
         """Name → folder of the packages in this repository (workspaces)."""
         if self._npm is None:
             self._npm = {}
-            for path in self._names.get("package.json", ()):
+            for path in self._places.names.get("package.json", ()):
                 name = self._json(path).get("name")
                 if isinstance(name, str):
                     self._npm.setdefault(name, posixpath.dirname(path))
@@ -176,7 +193,7 @@ class ImportResolver:
         """(prefix, suffix, place with *) of each `paths` entry of a tsconfig: https://www.typescriptlang.org/tsconfig/#paths"""
         if self._aliases is None:
             self._aliases = []
-            configs = (*self._names.get("tsconfig.json", ()), *self._names.get("tsconfig.base.json", ()))
+            configs = (*self._places.names.get("tsconfig.json", ()), *self._places.names.get("tsconfig.base.json", ()))
             for path in configs:
                 options = self._json(path).get("compilerOptions")
                 options = options if isinstance(options, dict) else {}
@@ -195,7 +212,7 @@ class ImportResolver:
             if fact.module == module or fact.module.startswith(f"{module}/"):
                 place = posixpath.join(folder, fact.module[len(module) + 1 :]).rstrip("/")
                 return Target(
-                    tuple(p for p in self._folders.get(place, ()) if p.endswith(".go") and "_test.go" not in p)
+                    tuple(p for p in self._places.folders.get(place, ()) if p.endswith(".go") and "_test.go" not in p)
                 )
         first = fact.module.partition("/")[0]
         return Target(package=_go_package(fact.module), is_standard="." not in first)
@@ -203,7 +220,7 @@ class ImportResolver:
     def _go_modules(self) -> list[tuple[str, str]]:
         if self._go is None:
             found = []
-            for path in self._names.get("go.mod", ()):
+            for path in self._places.names.get("go.mod", ()):
                 match = re.search(r"(?m)^module\s+(\S+)", self.reader.text(self._paths[path].blob)[:_CONFIG_BYTES])
                 if match:
                     found.append((match[1].strip('"'), posixpath.dirname(path)))
@@ -256,7 +273,7 @@ class ImportResolver:
     def _crate_folders(self) -> dict[str, str]:
         if self._crates is None:
             self._crates = {}
-            for path in self._names.get("Cargo.toml", ()):
+            for path in self._places.names.get("Cargo.toml", ()):
                 text = self.reader.text(self._paths[path].blob)[:_CONFIG_BYTES]
                 match = re.search(r'(?ms)^\[package\].*?^name\s*=\s*"([^"]+)"', text)
                 if match:
@@ -268,8 +285,8 @@ class ImportResolver:
     def java(self, _file: SourceFile, fact: ImportFact) -> Target:
         place = fact.module.replace(".", "/")
         if fact.name == "*":
-            folders = [folder for folder in self._folders if folder == place or folder.endswith(f"/{place}")]
-            found = [path for folder in folders for path in self._folders[folder] if path.endswith(".java")]
+            folders = [folder for folder in self._places.folders if folder == place or folder.endswith(f"/{place}")]
+            found = [path for folder in folders for path in self._places.folders[folder] if path.endswith(".java")]
             if found:
                 return Target(tuple(found))
         for name in (f"{place}/{fact.name}", place, posixpath.dirname(place)):
@@ -332,7 +349,7 @@ class ImportResolver:
 
     def _ending_with(self, ending: str) -> str:
         """The best file whose path ends so, at the border of a segment; "" for none."""
-        names = self._names.get(ending.rpartition("/")[2], ())
+        names = self._places.names.get(ending.rpartition("/")[2], ())
         return next((path for path in names if path == ending or path.endswith(f"/{ending}")), "")
 
     def _json(self, path: str) -> dict[str, object]:

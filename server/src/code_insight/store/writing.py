@@ -31,7 +31,7 @@ _NAMES_CACHED = 300_000
 _WORDS_CACHED = 300_000
 _NO_USES: Mapping[str, float] = {}
 _TRY_AGAIN = -1  # facts_version of a text at which the parser failed
-_LOG_BYTES = 4 << 20  # of SQLite's log, after which it is emptied
+_LOG_BYTES = 16 << 20  # of SQLite's log, after which it is emptied
 _PARTS = 16  # of the vocabulary; more are made one
 
 
