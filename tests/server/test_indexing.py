@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from code_insight import parsing, store
@@ -32,6 +31,8 @@ from code_insight.indexing import is_safe_path
 from code_insight.model import FileRole, SkipReason
 from code_insight.store import IndexedCommit, Reader
 
+from tests.places import HOUSE
+from tests.server.faults import Faults, Kind
 from tests.server.git_server import GitHost
 from tests.server.places import Repository, catalog_at
 
@@ -602,45 +603,72 @@ def _processes_with(words: str) -> list[str]:
     return found
 
 
+# Adds the folder that each line of its input names; says how that ended.
+ADDING = """
+import sys
+from pathlib import Path
+from code_insight.errors import InsightError
+from tests.server.places import catalog_at
+
+catalog = catalog_at(Path(sys.argv[1]))
+for line in sys.stdin:
+    try:
+        catalog.add(line.strip())
+        print("added", flush=True)
+    except InsightError as error:
+        print(error.code, flush=True)
+"""
+
+
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
-def test_any_step_on_the_file_system_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
-    """Step n fails, for n = 1, 2, 3, … until none is left: what answers is the old commit or the new one, whole."""
-    catalog, moving = catalog_at(tmp_path), Repository(tmp_path / "moving")
+@pytest.mark.parametrize("kind", Kind)
+def test_any_step_on_the_disk_may_fail_once(tmp_path: Path, kind: Kind, error: int) -> None:
+    """Step n fails, for n = 1, 2, 3, … until none is left: what answers is the old commit or the new one, whole.
+
+    Of the writes, which are many, every ninth.
+    """
+    catalog, moving, faults = catalog_at(tmp_path), Repository(tmp_path / "moving"), Faults(tmp_path)
     whole = {moving.commit(_texts(5, "old"))}
     catalog.add(str(moving.folder))
-    for number in itertools.count(1):
-        whole.add(moving.commit(_texts(5, f"new{number}")))
-        with monkeypatch.context() as patch:
-            calls = _failing(patch, number, error)
-            with contextlib.suppress(StorageFailed):
-                catalog.add(str(moving.folder))
-        indexed = catalog.find("moving")
-        texts = _read(indexed)
-        assert indexed.commit.oid in whole
-        assert len({text.split()[0] for text in texts.values()}) == 1, "of one commit"
-        assert catalog.add(str(moving.folder)).indexed.commit.oid == moving.git("rev-parse", "HEAD")
-        if len(calls) < number:
-            assert number > 3
-            return
-        assert number < 100
+    with _adding(tmp_path, faults) as add:
+        for number in itertools.count(1 + error % 9, 9) if kind is Kind.WRITE else itertools.count(1):
+            newest = moving.commit(_texts(5, f"new{number}"))
+            whole.add(newest)
+            faults.fail(kind, number, error)
+            said = add(moving.folder)
+            taken = faults.calls
+            faults.fail(kind, 0, 0)
+            assert said in ("added", "storage_failed")
+            indexed = catalog.find("moving")
+            texts = _read(indexed)
+            assert indexed.commit.oid in ({newest} if said == "added" else whole)
+            assert len({text.split()[0] for text in texts.values()}) == 1, "of one commit"
+            assert add(moving.folder) == "added"
+            assert catalog.find("moving").commit.oid == newest
+            if taken < number:
+                assert number > 3
+                return
 
 
-def _failing(patch: pytest.MonkeyPatch, number: int, error: int) -> list[str]:
-    """Of what changes names and folders, call `number` fails; the calls, as they are made."""
-    calls: list[str] = []
+@contextlib.contextmanager
+def _adding(folder: Path, faults: Faults) -> Iterator[Callable[[Path], str]]:
+    """Adds repositories in a process of its own that has these faults."""
+    environment = {**os.environ, **faults.environment, "PYTHONPATH": str(HOUSE)}
+    command = [sys.executable, "-c", ADDING, str(folder)]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        given, said = running.stdin, running.stdout
 
-    def failing(name: str, does: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*arguments: Any, **named: Any) -> Any:
-            calls.append(name)
-            if len(calls) == number:
-                raise OSError(error, os.strerror(error))
-            return does(*arguments, **named)
+        def add(repository: Path) -> str:
+            print(repository, file=given, flush=True)
+            return said.readline().strip()
 
-        return step
-
-    for name in ("replace", "unlink", "mkdir"):
-        patch.setattr(os, name, failing(name, getattr(os, name)))
-    return calls
+        yield add
+        given.close()
+    assert running.returncode == 0
 
 
 def test_two_processes_that_add_one_repository_do_its_work_once(tmp_path: Path) -> None:

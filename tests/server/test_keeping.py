@@ -1,5 +1,6 @@
 """What is held is bounded on disk, and what is used stays."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -12,7 +13,7 @@ from code_insight.catalog import Catalog
 from code_insight.errors import NotFound
 from code_insight.git import Call
 from code_insight.queries import files
-from code_insight.store import Reader
+from code_insight.store import Reader, seals
 
 from tests.server.places import Repository, catalog_at
 
@@ -74,6 +75,34 @@ def test_a_question_is_a_use(tmp_path: Path, three: list[str]) -> None:
     catalog.find("two")
     _add(catalog, tmp_path / "new")
     assert _names(catalog) == ["local/new", "local/six", "local/two"]
+
+
+def test_a_use_that_is_to_come_is_none_because_the_clock_was_set_back(tmp_path: Path, three: list[str]) -> None:
+    catalog = catalog_at(tmp_path)
+    for name in three:
+        _asked(catalog, name, days_ago=-2)
+    for name in three[1:]:
+        catalog.find(name)
+    limited = catalog_at(tmp_path, store_bytes=_bytes_of(catalog) + 1_000)
+    _add(limited, tmp_path / "new")
+    assert _names(limited) == ["local/new", "local/six", "local/two"]
+
+
+def test_of_the_commits_seen_before_the_clock_was_set_back_none_is_the_last_asked_for(tmp_path: Path) -> None:
+    catalog, made = catalog_at(tmp_path, commits=2), Repository(tmp_path / "tool")
+    oids = []
+    for number in range(3):
+        oids.append(made.commit({"a.txt": f"{number}\n"}))
+        made.git("tag", f"v{number}")
+        index = catalog.add(str(made.folder), f"v{number}").indexed.index
+        if number == 0:
+            seals.unseal(index)
+            with contextlib.closing(sqlite3.connect(index)) as db, db:
+                db.execute("UPDATE ref SET checked_at = checked_at + 172800")
+                db.execute("UPDATE commit_ SET indexed_at = indexed_at + 172800")
+        assert catalog.find("tool").commit.oid == oids[-1]
+    with pytest.raises(NotFound, match="No commit"):
+        catalog.find(f"tool@{oids[0]}")
 
 
 def test_configured_ones_go_last(tmp_path: Path, three: list[str]) -> None:
@@ -139,7 +168,7 @@ def test_of_the_commits_of_a_repository_those_used_last_stay(tmp_path: Path) -> 
         catalog.add(str(made.folder))
     marks = catalog.find("tool").index.parent / "used"
     for oid in oids:
-        _asked_at(marks / oid, days_ago=-1 if oid == oids[0] else 1)  # the first is in use
+        _asked_at(marks / oid, days_ago=-30 / DAY if oid == oids[0] else 1)  # the first is in use
     newest = made.commit({"a.txt": "new\n"})
     catalog.add(str(made.folder))
     assert catalog.find(f"tool@{oids[0]}").commit.oid == oids[0]

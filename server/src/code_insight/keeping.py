@@ -22,7 +22,7 @@ def note_use(home: Path, oid: str) -> None:
 
 
 def last_used(home: Path) -> dict[str, float]:
-    """Commit → when it was asked about last, in seconds since 1970, to half a minute."""
+    """Commit → when it was asked about last, in seconds since 1970, to half a minute; 0 when that is not known."""
     with contextlib.suppress(OSError):
         return {mark.name: _time_of(mark) for mark in (home / "used").iterdir()}
     return {}
@@ -76,6 +76,8 @@ def _bytes_of(home: Path) -> int:
 
 
 def _time_of(mark: Path) -> float:
+    """When a mark was made, 0 for one that is to come: the clock was set back since, and nobody has asked since."""
     with contextlib.suppress(OSError):
-        return mark.stat().st_mtime
+        made = mark.stat().st_mtime
+        return made if made <= time.time() + _SECONDS_IN_USE else 0.0
     return 0.0

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pebble import ProcessPool
 
 _log = logging.getLogger(__name__)
+_SECONDS_BETWEEN_LOOKS = 0.05  # at whether a worker takes too long, or is gone
 _IDLE_BYTES = 96 << 20  # of memory that a worker may have while it waits: twice what it needs to start
 Key = TypeVar("Key")
 Result = TypeVar("Result")
@@ -50,9 +52,11 @@ class _Item(NamedTuple):
     text: bytes
 
 
-class _Sent(NamedTuple):
+@dataclass(slots=True)
+class _Sent:
     to: ProcessPool
     batch: list[_Item]
+    began: float | None = None  # when a worker was first seen at it
 
 
 class ParserPool:
@@ -109,7 +113,7 @@ class ParserPool:
         if self._pools.keys() != {"workers"} or not self._pools["workers"].active:
             return False
         try:
-            return bool(self._pools["workers"].schedule(_resident_bytes, timeout=1).result() < _IDLE_BYTES)
+            return bool(self._pools["workers"].schedule(_resident_bytes).result(1) < _IDLE_BYTES)
         except Exception:  # whatever it is: a worker that does not answer is not kept
             return False
 
@@ -202,11 +206,18 @@ class _Run:
         batches = self._batches(items)
         try:
             while self._fill(batches):
-                for future in _settled({future: sent.to for future, sent in self._in_flight.items()}):
+                for future in _settled({future: sent.to for future, sent in self._in_flight.items()}, self._is_late):
                     yield from self._settle(future, self._in_flight.pop(future).batch)
         finally:
             for future in self._in_flight:
                 future.cancel()
+
+    def _is_late(self, future: Future[list[Any]]) -> bool:
+        """Whether a batch has had its time; pebble's own limit goes by the time of day, which can be set."""
+        sent = self._in_flight[future]
+        if sent.began is None and future.running():
+            sent.began = time.monotonic()
+        return sent.began is not None and time.monotonic() - sent.began > self._limits.wall_seconds
 
     def _fill(self, batches: Iterator[list[_Item]]) -> bool:
         """Whether there is anything to wait for, after as much as allowed was handed out."""
@@ -230,23 +241,23 @@ class _Run:
             yield batch
 
     def _schedule(self, pool: ProcessPool, batch: list[_Item]) -> Future[list[Any]]:
-        wall = self._limits.wall_seconds
         skipped = frozenset(name for name, count in self._failures.items() if self._is_given_up(name))
         work = [(item.language, b"" if item.language in skipped else item.text) for item in batch]
-        return pool.schedule(_parse_batch, args=(work, self._then, skipped, math.ceil(wall) + 1), timeout=wall)
+        return pool.schedule(_parse_batch, args=(work, self._then, skipped, math.ceil(self._limits.wall_seconds) + 1))
 
     def _is_given_up(self, language: str) -> bool:
         return self._failures[language] >= self._limits.failures_per_language
 
     def _settle(self, future: Future[list[Any]], batch: list[_Item]) -> Iterator[tuple[Any, Any]]:
+        from concurrent.futures import CancelledError
         from concurrent.futures.process import BrokenProcessPool
 
         from pebble import ProcessExpired
 
         try:
             results = future.result()
-        except (TimeoutError, ProcessExpired, BrokenProcessPool) as error:
-            if isinstance(error, TimeoutError) and len(batch) == 1:
+        except (CancelledError, ProcessExpired, BrokenProcessPool) as error:
+            if isinstance(error, CancelledError) and len(batch) == 1:
                 yield batch[0].key, self._counted(batch[0].language, SkipReason.PARSE_TIMEOUT)
                 return
             for item in batch:
@@ -277,7 +288,7 @@ class _Run:
             worker = future.result()
             before = _address_space_bytes(worker)
             future = self._schedule(quarantine, [item])
-            peak = _watch(future, worker)
+            peak = _watch(future, worker, self._limits.wall_seconds)
             return self._counted(item.language, future.result()[0])
         except TimeoutError:
             return self._counted(item.language, SkipReason.PARSE_TIMEOUT)
@@ -289,8 +300,10 @@ class _Run:
             future.cancel()
 
 
-def _settled(pools: Mapping[Future[Any], ProcessPool]) -> set[Future[Any]]:
-    """Those of the futures that are done, at least one.
+def _settled(
+    pools: Mapping[Future[Any], ProcessPool], is_late: Callable[[Future[Any]], bool] = lambda _: False
+) -> set[Future[Any]]:
+    """Those of the futures that are done, or late and cancelled by that, at least one.
 
     What pebble is handed at the moment at which its last idle worker is killed, it never answers: that is broken too.
     """
@@ -299,21 +312,27 @@ def _settled(pools: Mapping[Future[Any], ProcessPool]) -> set[Future[Any]]:
 
     while True:
         lost = [future for future, pool in pools.items() if not pool.active]
-        done, _ = wait(pools, timeout=0.5, return_when=FIRST_COMPLETED)
-        if done:
-            return done
+        for _ in range(10):
+            done, others = wait(pools, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+            if done := done | {future for future in others if is_late(future) and future.cancel()}:
+                return done
         for future in lost:
             with contextlib.suppress(InvalidStateError):
                 future.set_exception(BrokenProcessPool("The worker was killed."))
 
 
-def _watch(future: Future[Any], worker: int) -> int:
-    """The most address space that a worker had, seen every few milliseconds until its work ends."""
+def _watch(future: Future[Any], worker: int, seconds: float) -> int:
+    """The most address space that a worker had, seen every few milliseconds until its work ends.
+
+    Raises TimeoutError when that takes longer.
+    """
     from concurrent.futures import wait
 
-    peak = 0
+    deadline, peak = time.monotonic() + seconds, 0
     while not wait([future], timeout=0.01).done:
         peak = max(peak, _address_space_bytes(worker))
+        if time.monotonic() > deadline:
+            raise TimeoutError
     return peak
 
 

@@ -27,7 +27,7 @@ from code_insight.model import (
 from code_insight.store.central import central_symbols
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
-from code_insight.store.schema import FORMAT_VERSION, connect_to_read, storage_errors, version_of
+from code_insight.store.schema import FORMAT_VERSION, KNOWN_TIME, connect_to_read, storage_errors, version_of
 from code_insight.store.vocabulary import pieces_of, unpacked, with_piece, with_stem
 
 _ROLES = {role.value: role for role in FileRole}
@@ -76,13 +76,14 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
     with storage_errors("read"):
         if version_of(index) != str(FORMAT_VERSION):
             return ()
+    query = (
+        "SELECT commit_.commit_, oid, tree, time, subject, indexed_at, COALESCE(MAX(checked_at), 0),"  # noqa: S608
+        " GROUP_CONCAT(ref, char(10)), COALESCE(MAX(ref = ''), 0) AS is_default"
+        " FROM commit_ LEFT JOIN ref USING (commit_) GROUP BY commit_.commit_"
+        f" ORDER BY is_default DESC, MAX({KNOWN_TIME.format('checked_at')}) DESC, indexed_at DESC, 1 DESC"
+    )
     with storage_errors("read"), contextlib.closing(connect_to_read(index)) as db:
-        rows = db.execute(
-            "SELECT commit_.commit_, oid, tree, time, subject, indexed_at, COALESCE(MAX(checked_at), 0),"
-            " GROUP_CONCAT(ref, char(10)), COALESCE(MAX(ref = ''), 0) AS is_default"
-            " FROM commit_ LEFT JOIN ref USING (commit_) GROUP BY commit_.commit_"
-            " ORDER BY is_default DESC, 7 DESC, indexed_at DESC, 1 DESC"
-        ).fetchall()
+        rows = db.execute(query).fetchall()
     return tuple(
         IndexedCommit(
             repository,
@@ -107,7 +108,7 @@ class _Held:
 
 
 @lru_cache(maxsize=2)
-def _held(_index: Path, _made: str, _row: int, _indexed_at: int) -> _Held:
+def _held(_index: Path, _made: str, _row: int, _oid: str, _indexed_at: int) -> _Held:
     """That of the commits asked last; `made` tells an index file from one that was at its path before."""
     return _Held()
 
@@ -122,7 +123,7 @@ class Reader:
             self._db = connect_to_read(indexed.index)
             self._db.execute("BEGIN")  # one snapshot for the whole answer
             made = str(self._db.execute("SELECT value FROM meta WHERE key = 'made'").fetchone())
-        self._held = _held(indexed.index, made, indexed.row, indexed.indexed_at)
+        self._held = _held(indexed.index, made, indexed.row, indexed.commit.oid, indexed.indexed_at)
 
     def __enter__(self) -> Self:
         return self

@@ -31,6 +31,9 @@ FORMAT_VERSION = 8
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 _NO_SENSE = (zlib.error, ValueError, KeyError)  # what reading a row raises whose bytes are not what was written
 
+# A time of the index as it counts: one that is to come is from before the clock was set back, and nobody knows when.
+KNOWN_TIME = "CASE WHEN {0} <= strftime('%s', 'now') + 60 THEN {0} ELSE 0 END"
+
 REFERENCE_KINDS = tuple(ReferenceKind)  # a kind's number on disk is its position here
 
 TABLES = """

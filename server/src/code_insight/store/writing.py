@@ -19,6 +19,7 @@ from code_insight.store import past, seals, survey
 from code_insight.store.packing import PackedFacts
 from code_insight.store.schema import (
     FORMAT_VERSION,
+    KNOWN_TIME,
     TABLES,
     connect_to_write,
     discard,
@@ -322,7 +323,8 @@ class Writer:
     def _forget_all_but(self, added: int, keep: int, last_used: Mapping[str, float]) -> None:
         """Kept are, in this order: the commit just added, that of the default branch, those that were used last."""
         rows = self._db.execute(
-            "SELECT commit_.commit_, oid, MAX(indexed_at, COALESCE(MAX(checked_at), 0)), COUNT(ref),"
+            f"SELECT commit_.commit_, oid, MAX({KNOWN_TIME.format('indexed_at')},"  # noqa: S608
+            f" COALESCE(MAX({KNOWN_TIME.format('checked_at')}), 0)), COUNT(ref),"
             " COALESCE(MAX(ref = ''), 0) FROM commit_ LEFT JOIN ref USING (commit_) GROUP BY commit_.commit_"
         ).fetchall()
 

@@ -19,8 +19,9 @@ _HUED = frozenset(
 )
 
 
+_MINUTE = 60
 _MONTH = 30 * 86_400
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+_UNITS = ((86_400, "day"), (3_600, "hour"), (_MINUTE, "minute"))
 
 
 def seen(value: object) -> object:
@@ -51,9 +52,12 @@ def _exact(seconds: int) -> str:
 
 
 def ago(seconds: int) -> Markup:
-    """How long ago that was, in the largest unit that it fills; a day when that is more than a month."""
+    """How long ago that was, in the largest unit that it fills; a day when that is more than a month, or to come.
+
+    A time is to come when the clock has been set back since.
+    """
     past = time.time() - seconds
-    if past > _MONTH:
+    if not -_MINUTE < past <= _MONTH:
         return moment(seconds)
     unit, name = next(((unit, name) for unit, name in _UNITS if past >= unit), (0, ""))
     words = f"{counted(int(past // unit), name)} ago" if unit else "just now"
