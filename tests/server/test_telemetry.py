@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -288,6 +289,19 @@ def test_a_signal_flushes_what_waits_within_a_bound(tmp_path: Path, collector: C
     assert len(collector.spans) == (0 if hangs else 5)
 
 
+def test_the_doctor_asks_the_collector(tmp_path: Path, collector: Collector) -> None:
+    well = run(tmp_path, "doctor", **_to(collector))
+    collector.status = 403
+    refused = run(tmp_path, "doctor", **_to(collector))
+    nowhere = run(tmp_path, "doctor", OTEL_EXPORTER_OTLP_ENDPOINT=closed_port_url())
+    assert (well.returncode, refused.returncode, nowhere.returncode) == (0, 2, 2)
+    assert "ok     traces    taken by the collector" in well.stdout
+    assert re.search(r"wrong  traces    .*403", refused.stdout)
+    assert re.search(r"wrong  traces    .*refused.*\n.*OTEL_EXPORTER_OTLP_", nowhere.stdout)
+    assert not collector.spans
+    assert "Traceback" not in well.stderr + refused.stderr + nowhere.stderr
+
+
 # What is not asked for.
 
 
@@ -332,6 +346,11 @@ def test_settings_that_no_collector_could_be_reached_by_are_named_without_secret
     assert ran.returncode == 2
     assert message in ran.stderr
     assert "secret" not in ran.stderr
+
+
+def test_a_command_that_is_no_server_does_not_mind_them(tmp_path: Path) -> None:
+    ran = run(tmp_path, "ask", "tools", OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_headers_are_sent_and_may_be_written_as_the_specification_says(tmp_path: Path, collector: Collector) -> None:

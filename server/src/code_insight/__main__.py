@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     _quiet_libraries()
     try:
-        found = settings.read()
+        found = settings.read(_environment(options.command))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -52,6 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _index(found, options.url, options.ref)
         case _:
             return _ask(found, options.tool, options.arguments, options.url, as_json=options.json)
+
+
+def _environment(command: str) -> dict[str, str]:
+    """What the settings of a command are read from: traces are of a server, so elsewhere they are not looked at."""
+    is_server = command in ("serve", "doctor")
+    return {name: text for name, text in os.environ.items() if is_server or not name.startswith("OTEL_")}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -284,7 +290,7 @@ def _stdio(found: Settings) -> int:
 def _doctor(found: Settings) -> int:
     from code_insight import doctor
 
-    logging.disable()  # what went wrong is printed
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)  # what went wrong is printed
     is_well = True
     for finding in doctor.look(found):
         print(f"{'ok' if finding.is_well else 'wrong':5}  {finding.name:8}  {finding.seen}")

@@ -35,6 +35,8 @@ def look(found: Settings) -> Iterator[Finding]:
     yield Finding("git", git or "none", "" if git else "Install it: without it no repository can be indexed.")
     yield _data(found.data_dir.absolute())
     yield from _access(found)
+    if found.traces:
+        yield _traces()
 
 
 def _data(folder: Path) -> Finding:
@@ -42,6 +44,14 @@ def _data(folder: Path) -> Finding:
     is_well = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     next_step = "" if is_well else f"Make {there} writable, or name another folder: CODE_INSIGHT_DATA_DIR."
     return Finding("data", str(folder), next_step)
+
+
+def _traces() -> Finding:
+    from code_insight import telemetry  # OpenTelemetry: only where traces are asked for
+
+    problem = telemetry.problem()
+    next_step = "Look at the collector, and at the variables that begin with OTEL_EXPORTER_OTLP_." if problem else ""
+    return Finding("traces", problem or "taken by the collector", next_step)
 
 
 def _access(found: Settings) -> Iterator[Finding]:

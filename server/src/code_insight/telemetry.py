@@ -88,6 +88,14 @@ class Telemetry:
         closing.join(_FLUSH_SECONDS)
 
 
+def problem(seconds: float = 3.0) -> str:
+    """Why the collector takes no traces; "" when it has just taken an empty batch."""
+    exporter = _Announced(OTLPSpanExporter(timeout=seconds))
+    taken = exporter.export(()) is SpanExportResult.SUCCESS
+    exporter.shutdown()
+    return "" if taken else exporter.reason
+
+
 def _plain(attributes: Attributes) -> dict[str, str | int | bool]:
     return {Attribute(name).value: value for name, value in attributes.items()}
 
@@ -121,6 +129,11 @@ class _Announced(SpanExporter):
         library.addHandler(logging.NullHandler())
         logging.getLogger("opentelemetry.exporter").addHandler(self._reasons)
 
+    @property
+    def reason(self) -> str:
+        """Why spans were not taken the last time."""
+        return self._reasons.last
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._exporter.export(spans)
         now, was_down = time.monotonic(), self._is_down
@@ -129,7 +142,7 @@ class _Announced(SpanExporter):
             _log.info("traces are taken by the collector again")
         elif result is not SpanExportResult.SUCCESS and not was_down and now - self._said_at > _SECONDS_BETWEEN_LINES:
             self._is_down, self._said_at = True, now
-            _log.warning("traces are lost until the collector takes them: %s", self._reasons.last)
+            _log.warning("traces are lost until the collector takes them: %s", self.reason)
         return result
 
     def shutdown(self) -> None:
