@@ -11,7 +11,7 @@ import queue
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +30,13 @@ from code_insight.errors import (
     TookTooLong,
     UrlRejected,
 )
-from code_insight.model import Commit, HistoryEnd, Repository
+from code_insight.model import Commit, HistoryEnd, Repository, Symbol
 from code_insight.queries import centrality, entries
 from code_insight.store import IndexedCommit, Lineage, Reader, Survey, Writer
 from code_insight.tracing import Attribute
 
 if TYPE_CHECKING:
+    from code_insight import indexing
     from code_insight.parsing import IdlePool
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ _MOST_PACKS = 8
 _SECONDS_BETWEEN_MENDINGS = 60.0
 _WAITING_MAX = 8  # for a place to index
 _QUIET_SECONDS = 10.0  # after the last change of a repository, before it is surveyed
+_PAST_SECONDS = 10.0  # that reading an older commit for one answer may take
 _FEW_BLOBS = 200  # new in a commit: the survey of the one before holds till later
 
 
@@ -238,16 +240,22 @@ class Catalog:
 
     def _index(self, git_dir: Path, commit: Commit, ref: str, home: Path, call: git.Call) -> tuple[bool, int]:
         """Whether the commit was known, and how many blobs were parsed."""
-        from code_insight import indexing, parsing  # the workers' machinery: only who indexes pays for its import
+        from code_insight import indexing  # the workers' machinery: only who indexes pays for its import
+
+        source, may = self._indexing(git_dir, call)
+        done = indexing.index_commit(source, commit, ref, home / "index.db", may, keeping.last_used(home))
+        return done.was_known, done.blobs_parsed
+
+    def _indexing(self, git_dir: Path, call: git.Call) -> tuple[indexing.Source, indexing.IndexLimits]:
+        """From where commits are read and by whom they are parsed, and what that may cost."""
+        from code_insight import indexing, parsing
 
         limits = self.limits
         parse = parsing.ParseLimits(limits.workers, limits.parse_seconds)
         with self._lock:
             self._parsers = self._parsers or parsing.IdlePool(parse, limits.idle_seconds)
         source = indexing.Source(git_dir, limits.git, call, self._parsers)
-        may = indexing.IndexLimits(limits.file_bytes, limits.total_bytes, commits=limits.commits, parse=parse)
-        done = indexing.index_commit(source, commit, ref, home / "index.db", may, keeping.last_used(home))
-        return done.was_known, done.blobs_parsed
+        return source, indexing.IndexLimits(limits.file_bytes, limits.total_bytes, commits=limits.commits, parse=parse)
 
     def _make_room(self, busy: Path) -> None:
         """What is held takes no more than allowed on disk, if what is in use lets it."""
@@ -299,6 +307,24 @@ class Catalog:
         if found:
             with self._home(indexed.repository, call, must_exist=True) as home:
                 _keep_survey(home, indexed, found)
+
+    def symbols_at(self, indexed: IndexedCommit, oid: str, blobs: Collection[int]) -> dict[int, list[Symbol]]:
+        """The symbols of some blobs of an older commit of the same repository; those that cannot be told are left out.
+
+        They are parsed anew and not kept, as far as their objects are on this machine. The blobs are given by the
+        beginnings of their names (`store.short`).
+        """
+        from code_insight import indexing  # the same
+
+        call = self._with_deadline(git.Call(), time.monotonic() + _PAST_SECONDS)
+        try:
+            source = self._source(indexed.repository.url)
+            git_dir = source.git_dir_in(self._home_of(indexed.repository))
+            with self._job(call):
+                return indexing.symbols_at(*self._indexing(git_dir, call), oid, blobs)
+        except InsightError as error:
+            _log.info("commit %s of %s is not read: %s", oid[:12], indexed.repository.name, error)
+            return {}
 
     def deepen_later(self, indexed: IndexedCommit) -> None:
         """The history of a commit will be deepened beside everything else, after those that were named before.
@@ -454,6 +480,9 @@ class _Folder:
         oid = git.resolve(self.git_dir, ref, limits.git)
         return self.git_dir, git.commit(self.git_dir, oid, limits.git)
 
+    def git_dir_in(self, _home: Path) -> Path:
+        return self.git_dir
+
     def extend(self, home: Path, oid: str, call: git.Call, limits: CatalogLimits) -> Lineage:
         return ancestry.extend(self.git_dir, oid, home / "index.db", limits.history, limits.git, call)
 
@@ -486,6 +515,9 @@ class _Remote:
         if git.packs(objects) > _MOST_PACKS:
             git.compact(objects, limits.git, call)
         return objects, git.commit(objects, oid, limits.git)
+
+    def git_dir_in(self, home: Path) -> Path:
+        return home / "objects.git"
 
     def extend(self, home: Path, oid: str, call: git.Call, limits: CatalogLimits) -> Lineage:
         return ancestry.extend(home / "objects.git", oid, home / "index.db", limits.history, limits.git, call)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from code_insight import git, languages, parsing, tracing
 from code_insight.errors import Cancelled, FetchFailed, RepositoryEmpty, RepositoryTooLarge, StorageFailed
-from code_insight.model import NO_FACTS, Commit, FileRole, SkipReason, TreeEntry
-from code_insight.store import Base, NewBlob, NewFile, PackedFacts, Writer, is_damaged, pack, set_aside
+from code_insight.model import NO_FACTS, Commit, Facts, FileRole, SkipReason, Symbol, TreeEntry
+from code_insight.store import Base, NewBlob, NewFile, PackedFacts, Writer, is_damaged, pack, set_aside, short
 from code_insight.tracing import Attribute
 
 _BATCH_BLOBS = 200
 _BATCH_BYTES = 4 << 20
 _BYTES_PER_WORKER = 1 << 20  # below, a second worker would cost more to start than it parses
+_PAST_BYTES = 4 << 20  # of a commit of the past, of which nothing is kept
 _DOCUMENTS = frozenset({"markdown", "rst", "text"})
 _LFS = b"version https://git-lfs.github.com/spec/v1"
 _NOTHING = pack(NO_FACTS)
@@ -202,7 +203,7 @@ class _Job:
         source = self._source
         contents = git.blobs(source.git_dir, (entry.oid for entry in entries), source.limits, source.call)
         for entry, (_, data) in zip(entries, contents, strict=True):
-            text = self._text_of(data)
+            text = _text_of(data, self._limits)
             if isinstance(text, SkipReason):
                 self._keep(entry, 0, text)
                 continue
@@ -217,20 +218,6 @@ class _Job:
             else:
                 self._same[entry.oid, name] = []
                 yield _Text(entry, language, text)
-
-    def _text_of(self, data: bytes) -> str | SkipReason:
-        if data.startswith(_LFS):
-            return SkipReason.LFS_POINTER
-        if b"\0" in data[:8000]:  # git's own rule: buffer_is_binary() in xdiff-interface.c
-            return SkipReason.BINARY
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return SkipReason.UNDECODABLE
-        if "\0" in text:
-            return SkipReason.BINARY
-        longest = max(map(len, text.split("\n")), default=0)
-        return SkipReason.MINIFIED if longest > self._limits.line_characters else text
 
 
 class _Batch:
@@ -257,6 +244,57 @@ class _Batch:
         for text, new, number in zip(self._texts, self._blobs, numbers, strict=True):
             self._stored(text, number, new.skip_reason)
         self._texts, self._blobs, self._bytes = [], [], 0
+
+
+def _text_of(data: bytes, limits: IndexLimits) -> str | SkipReason:
+    if data.startswith(_LFS):
+        return SkipReason.LFS_POINTER
+    if b"\0" in data[:8000]:  # git's own rule: buffer_is_binary() in xdiff-interface.c
+        return SkipReason.BINARY
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return SkipReason.UNDECODABLE
+    if "\0" in text:
+        return SkipReason.BINARY
+    longest = max(map(len, text.split("\n")), default=0)
+    return SkipReason.MINIFIED if longest > limits.line_characters else text
+
+
+def symbols_at(source: Source, limits: IndexLimits, oid: str, blobs: Collection[int]) -> dict[int, list[Symbol]]:
+    """The symbols of those blobs of a commit (the beginnings of their names, see `short`) that can be parsed.
+
+    Nothing is kept. Raises what `git` raises.
+    """
+    entries: dict[str, TreeEntry] = {}
+    left = _PAST_BYTES
+    for entry in git.tree(source.git_dir, oid, source.limits, source.call):
+        if short(entry.oid) in blobs and entry.mode not in _MODES and is_safe_path(entry.path):
+            left -= entry.size_bytes
+            if entry.size_bytes <= limits.file_bytes and left >= 0:
+                entries[entry.path] = entry
+
+    def texts() -> Iterator[tuple[str, str, bytes]]:
+        oids = [entry.oid for entry in entries.values()]
+        for entry, (_, data) in zip(
+            entries.values(), git.blobs(source.git_dir, oids, source.limits, source.call), strict=True
+        ):
+            text = _text_of(data, limits)
+            if isinstance(text, str) and (language := languages.language_of(entry.path, text)):
+                yield entry.path, language.name, text.encode()
+
+    with source.idle.taken() as pool:
+        parsed = [(path, facts) for path, facts in pool.parse_many(texts()) if not isinstance(facts, SkipReason)]
+    return {short(entries[path].oid): _symbols(path, facts) for path, facts in parsed}
+
+
+def _symbols(path: str, facts: Facts) -> list[Symbol]:
+    language = languages.language_of(path)
+    place = path, language.name if language else "", role_of(path, language), 0
+    return [
+        Symbol._make((*place, position, fact.parent, fact.name, fact.kind, fact.container, *fact[4:]))
+        for position, fact in enumerate(facts.symbols)
+    ]
 
 
 def is_safe_path(path: str) -> bool:

@@ -299,7 +299,7 @@ def test_of_a_shallow_clone_it_is_said_that_older_history_is_not_seen(
 )
 def test_one_thing_is_asked_about(shop: IndexedCommit, asked: dict[str, str]) -> None:
     with pytest.raises(InvalidArgument, match="Ask about one thing"):
-        impact(shop, **asked)
+        impact(shop, **asked)  # type: ignore[arg-type]
 
 
 def test_what_is_not_there_is_refused_with_what_is_near(shop: IndexedCommit) -> None:

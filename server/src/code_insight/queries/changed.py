@@ -37,7 +37,7 @@ def changed_by(reader: Reader, past: Past, asked: str) -> Changed:
 
     Raises NotFound when one of them is not in the history that the index holds, InvalidArgument when they are none.
     """
-    ages = _ages(reader, past, asked.strip())
+    ages = ages_of(reader, past, asked)
     here = {file.path for file in reader.files()}
     renames = past.renames()
     counts: Counter[str] = Counter()
@@ -54,10 +54,10 @@ def changed_by(reader: Reader, past: Past, asked: str) -> Changed:
     return Changed(entries, frozenset(ages), tuple(files), tuple(sorted(gone)), tuple(symbols), unread)
 
 
-def _ages(reader: Reader, past: Past, asked: str) -> set[int]:
-    """The commits that are meant, by their place in the history."""
+def ages_of(reader: Reader, past: Past, asked: str) -> set[int]:
+    """The commits that are meant, by their place in the history; raises what `changed_by` raises."""
     parents = past.parents()
-    base, dots, head = asked.partition("..")
+    base, dots, head = asked.strip().partition("..")
     if not dots:
         return {_age(reader, past, parents, base)}
     last, first = (_age(reader, past, parents, name.strip()) for name in (head.lstrip("."), base))

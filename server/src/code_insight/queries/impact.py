@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from code_insight.errors import InvalidArgument
 from code_insight.model import FileRole, HistoryEnd, ReferenceKind, SkipReason, SourceFile, Symbol, SymbolKind
 from code_insight.queries.changed import Changed, changed_by
 from code_insight.queries.files import normal_path, unknown_path
+from code_insight.queries.gone import Gone, Known, still_used
 from code_insight.queries.graph import Certainty
 from code_insight.queries.imports import imports
 from code_insight.queries.reaching import Inwards, Reached
@@ -42,16 +44,20 @@ class Impact:
     seeds: tuple[Symbol, ...]  # what changes; of a symbol: itself, then its methods; of a folder: the most used first
     paths: tuple[str, ...]  # the files that change
     changed: Changed | None  # when commits were asked about
+    gone: Gone  # what these commits took away; its users are not among the users and tests below
     users: tuple[Reached, ...]  # the nearest first, then the surest, then source before what lies aside
     tests: tuple[Reached, ...]  # in the same order
     together: tuple[Together, ...]  # files that history changes with it, most often first
     unseen: Unseen
 
 
-def impact(indexed: IndexedCommit, symbol: str = "", path: str = "", commits: str = "") -> Impact:
+def impact(
+    indexed: IndexedCommit, symbol: str = "", path: str = "", commits: str = "", known: Known = MappingProxyType({})
+) -> Impact:
     """What can break when a symbol (`path` then says where it is defined), a file, a folder or commits change.
 
-    `commits` is "base..head", what the second has and the first has not, or one commit. Raises NotFound with what is
+    `commits` is "base..head", what the second has and the first has not, or one commit; `known` are symbols of blobs
+    that were there before them, and that the index does not have (see `unread_before`). Raises NotFound with what is
     near, and InvalidArgument when nothing, or more than one thing, is asked about.
     """
     if bool(symbol) + bool(commits) + bool(path and not symbol) != 1:
@@ -74,18 +80,26 @@ def impact(indexed: IndexedCommit, symbol: str = "", path: str = "", commits: st
         first = seeds[:_MOST_OVERRIDING]
         # Who calls the method of a base may reach the one that overrides it.
         bases = [base for seed in first for base in overridden_by(reader, seed)]
-        walk.go(seeds, bases, [user for seed in first for user in _overriding(reader, seed)])
+        gone = still_used(reader, past, changed.ages, names, known) if changed else Gone()
+        walk.go(seeds, bases, [*gone.users, *(user for seed in first for user in _overriding(reader, seed))])
         if path and not symbol and not changed:
             _add_importers(reader, walk, frozenset(paths))
-        users = walk.ranked()
+        broken = {(user.path, user.symbol) for user in gone.users}
+        users = [user for user in walk.ranked() if (user.path, user.symbol) not in broken]
         return Impact(
             seeds=tuple(seeds),
             paths=paths,
             changed=changed,
+            gone=gone,
             users=tuple(user for user in users if user.role is not FileRole.TEST),
             tests=tuple(user for user in users if user.role is FileRole.TEST),
             together=together(reader, past, ages, frozenset(paths)),
-            unseen=Unseen(walk.by_name, walk.not_followed, sum(map(_is_without_symbols, reader.files())), past.end),
+            unseen=Unseen(
+                walk.by_name,
+                walk.not_followed + walk.further + gone.not_followed,
+                sum(map(_is_without_symbols, reader.files())),
+                past.end,
+            ),
         )
 
 

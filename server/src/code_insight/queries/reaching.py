@@ -63,10 +63,11 @@ def reach(indexed: IndexedCommit, name: str, path: str = "", *, is_out: bool = F
         walk: Walk = Outwards(reader, names) if is_out else Inwards(reader, names)
         # Who calls the method of a base may reach the one that overrides it.
         walk.go([symbol], [] if is_out else overridden_by(reader, symbol), depth=depth)
-        return Reach(symbol, tuple(walk.ranked()), walk.by_name, walk.not_followed)
+        return Reach(symbol, tuple(walk.ranked()), walk.by_name, walk.not_followed + walk.further)
 
 
-def _rank(one: Reached) -> tuple[object, ...]:
+def nearness(one: Reached) -> tuple[object, ...]:
+    """The order of what is reached: the nearest first, then the surest, then source before what lies aside."""
     return one.distance, CERTAINTY_ORDER[one.certainty], place_order(one.role, one.path), one.path, one.line
 
 
@@ -77,6 +78,8 @@ def _is_around(outer: Symbol, symbol: Symbol) -> bool:
 
 def _likely(symbol: Symbol, uses: Iterable[Occurrence]) -> frozenset[Occurrence]:
     """The uses of a name that nothing else has which mean it most likely, and no variable or attribute of that name."""
+    if symbol.container and symbol.kind in _PARTS:
+        return frozenset()
     if symbol.container:
         return frozenset(use for use in uses if use.kind is not ReferenceKind.NAME)
     if family_of(symbol.language) not in NAMES_ARE_IMPORTED:
@@ -103,7 +106,8 @@ class Walk(ABC):
         self._followed = self._looked_into = self._may_follow = 0
         self.found: dict[_Key, Reached] = {}
         self.by_name = 0
-        self.not_followed = 0
+        self.not_followed = 0  # symbols from which a step was to be taken, and one too many for the bounds
+        self.further = 0  # symbols from which one more step might lead on
 
     def go(
         self, seeds: Sequence[Symbol], like: Sequence[Symbol] = (), new: Iterable[Reached] = (), depth: int = DEEPEST
@@ -127,16 +131,16 @@ class Walk(ABC):
             kept = self._kept(reached)
             waiting = [(onward, one.certainty) for one in kept if (onward := self._onward(one))]
             reached = []
-        self.not_followed += len(waiting)
+        self.further = len(waiting)
 
     def ranked(self) -> list[Reached]:
         """All that was found, the nearest first."""
-        return sorted(self.found.values(), key=_rank)
+        return sorted(self.found.values(), key=nearness)
 
     def _kept(self, new: list[Reached]) -> list[Reached]:
         """Those that were not known: each once, by its surest use, and no more in all than allowed."""
         best: dict[_Key, Reached] = {}
-        for one in sorted(new, key=_rank):
+        for one in sorted(new, key=nearness):
             key = one.path, one.symbol.qualified_name if one.symbol else ""
             if key not in self.found and key not in self._seeds and one.path not in self._inside:
                 best.setdefault(key, one)
@@ -163,8 +167,7 @@ class Inwards(Walk):
         self._symbols: dict[str, list[Symbol]] = {}
 
     def _step(self, symbol: Symbol, certainty: Certainty, distance: int, most: int) -> Iterator[Reached]:
-        resolver = self._resolver if is_resolved(symbol) else None
-        uses, elsewhere, _ = uses_of(self._reader, resolver, symbol, most)
+        uses, elsewhere = self._uses(symbol, most)
         self._looked_into += min(most, len(uses) + elsewhere)
         telling = {use.path for use in uses if use.kind is not ReferenceKind.IMPORT}
         likely = _likely(symbol, uses) if is_the_only_one(self._reader, symbol) else frozenset()
@@ -174,13 +177,19 @@ class Inwards(Walk):
             if sure is not Certainty.EXACT and use not in likely:
                 self.by_name += distance == 1
                 continue
-            inside = self.inside_of(use)
+            inside = self._inside_of(use)
             if inside and _is_around(inside, symbol):
                 continue
             step = Certainty.EXACT if sure is Certainty.EXACT else Certainty.LIKELY
             yield Reached(inside, use.path, use.role, use.line, use.kind, distance, _surest(certainty, step), symbol)
 
-    def inside_of(self, use: Occurrence) -> Symbol | None:
+    def _uses(self, symbol: Symbol, most: int) -> tuple[dict[Occurrence, Certainty], int]:
+        """The uses that may mean a symbol, and how many of its name do not; `most` are looked into."""
+        resolver = self._resolver if is_resolved(symbol) else None
+        uses, elsewhere, _ = uses_of(self._reader, resolver, symbol, most)
+        return uses, elsewhere
+
+    def _inside_of(self, use: Occurrence) -> Symbol | None:
         """What a use stands in: a function or type, or what has its value; None at the top of a file."""
         if use.path not in self._symbols:
             self._symbols[use.path] = self._reader.symbols_in(use.path)

@@ -37,11 +37,13 @@ _FILE = (
     "file.path, file.oid, file.blob, file.size_bytes, COALESCE(blob.lines, 0), COALESCE(blob.language, ''), file.role,"
     " file.skip_reason"
 )
-_SYMBOL = (
-    "file.path, blob.language, file.role, symbol.blob, symbol.position, symbol.parent, name.text, symbol.kind,"
+_OF_SYMBOL = (
+    "symbol.blob, symbol.position, symbol.parent, name.text, symbol.kind,"
     " symbol.container, symbol.start_line, symbol.end_line, symbol.name_line, symbol.name_column, symbol.signature,"
     " symbol.doc, symbol.bases"
 )
+_SYMBOL = f"file.path, blob.language, file.role, {_OF_SYMBOL}"
+_SYMBOLS_OF_BLOB = f"SELECT blob.language, {_OF_SYMBOL} FROM symbol JOIN name USING (name) JOIN blob USING (blob)"  # noqa: S608
 # SQLite keeps no statistics here, and would look through all files of the commit; "+" leaves it the index by blob.
 _ITS_FILE = "JOIN file ON file.blob = {}.blob AND +file.commit_ = :commit"
 _SYMBOLS_BY_NAME = (
@@ -175,6 +177,18 @@ class Reader:
     def symbols_in(self, path: str) -> list[Symbol]:
         """The symbols of one file, in the order in which they begin."""
         return [_symbol(row) for row in self._rows(f"{_SYMBOLS} WHERE path = :path ORDER BY position", path=path)]
+
+    def symbols_of_past(self, name: int, path: str, role: FileRole) -> list[Symbol] | None:
+        """The symbols of a blob that a file of the past had, by the beginning of its name (see `short`), as of a file
+        at this path; None when the index does not know that blob: it was of no commit that is, or was, indexed.
+        """
+        first = (name % (1 << 64)).to_bytes(8, "big").hex()
+        query = "SELECT blob FROM blob WHERE oid BETWEEN :low AND :high AND skip_reason IS NULL LIMIT 1"
+        row = next(iter(self._rows(query, low=first, high=f"{first}g")), None)
+        if row is None:
+            return None
+        query = f"{_SYMBOLS_OF_BLOB} WHERE symbol.blob = :blob ORDER BY position"
+        return [_symbol((path, row[0], role, *row[1:])) for row in self._rows(query, blob=row[0])]
 
     def members_of(self, symbol: Symbol) -> list[Symbol]:
         """What a symbol directly contains, in the order in which it begins."""

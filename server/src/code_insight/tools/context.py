@@ -11,8 +11,10 @@ from pydantic import Field
 from code_insight.catalog import Catalog
 from code_insight.model import HistoryEnd, ReferenceKind
 from code_insight.queries import context, history, impact, place_order, reaching
+from code_insight.queries.gone import Gone, Known, unread_before
 from code_insight.queries.graph import Certainty
 from code_insight.queries.together import Together
+from code_insight.store import IndexedCommit
 from code_insight.tools.answers import Answer, Section, about, answer, counted, day, head, shorten
 from code_insight.tools.arguments import Budget, Path, Repository
 from code_insight.tools.packing import packed
@@ -73,15 +75,16 @@ class Context:
     ) -> Answer:
         """What a change of a symbol, file, folder or commits can break: users, direct or not, the nearest first.
 
-        Also tests that reach it, files that history changes with it, what was not seen.
+        Also uses of what is gone, tests that reach it, files that change with it, what was not seen.
         """
         indexed = self.catalog.find(repository)
-        found = impact.impact(indexed, symbol, path, commits)
+        found = impact.impact(indexed, symbol, path, commits, self._before(indexed, commits) if commits else {})
         several = len(found.seeds) > 1
         direct = sum(user.distance == 1 for user in found.users)
         tests = _test_files(found.tests)
         sections = [
             Section("Changed", _changed(found), _more_changed, 3),
+            Section("Gone, and still used: likely broken", _broken(found), _more_changed, 8),
             Section(
                 f"Users: {direct:,} direct, {len(found.users) - direct:,} through others; steps away, first use",
                 [f"  {step(user, several=several)}" for user in found.users],
@@ -100,7 +103,13 @@ class Context:
         ]
         top = "\n".join([head(indexed), _what_changes(found, symbol, path), _not_seen(found)])
         data = {"users": len(found.users), "tests": len(found.tests), "symbols": len(found.seeds)}
+        data["broken"] = len(found.gone.users)
         return answer(top, sections, budget_tokens, **about(indexed), **data)
+
+    def _before(self, indexed: IndexedCommit, commits: str) -> Known:
+        """What was defined where commits have changed something, as far as only the repository itself can tell."""
+        unread = unread_before(indexed, commits)
+        return self.catalog.symbols_at(indexed, unread.commit, unread.blobs) if unread.commit and unread.blobs else {}
 
 
 def _summary(found: history.History) -> Iterator[str]:
@@ -180,13 +189,21 @@ def _what_changes(found: impact.Impact, symbol: str, path: str) -> str:
         names = f"{oldest.oid[:10]} to {newest.oid[:10]}" if len(found.changed.commits) > 1 else newest.oid[:10]
         commits = f"{counted(len(found.changed.commits), 'commit')} ({names}: {shorten(newest.subject, 80)})"
         symbols = counted(len(found.changed.symbols), "symbol")
-        return f"{commits} changed {symbols} in {counted(len(found.paths), 'file')}{gone}."
+        return f"{commits} changed {symbols} in {counted(len(found.paths), 'file')}{gone}.{_taken_away(found.gone)}"
     if symbol:
         seed = found.seeds[0]
         members = f" with {counted(len(found.seeds) - 1, 'method')}" if len(found.seeds) > 1 else ""
         return f"{seed.kind} {seed.qualified_name} {seed.path}:{seed.start_line}-{seed.end_line}{members}"
     files = "" if len(found.paths) == 1 else f"{counted(len(found.paths), 'file')}, "
     return f"{path}: {files}{counted(len(found.seeds), 'symbol')}"
+
+
+def _taken_away(gone: Gone) -> str:
+    if not gone.symbols:
+        return ""
+    names = ", ".join(f"{symbol.qualified_name} {symbol.path}" for symbol in gone.symbols)
+    unused = "" if gone.users else ", nothing is seen to use it" if len(gone.symbols) == 1 else ", none seen in use"
+    return f" Gone: {counted(len(gone.symbols), 'symbol')} ({shorten(names, 300)}){unused}."
 
 
 def _changed(found: impact.Impact) -> list[str]:
@@ -198,6 +215,10 @@ def _changed(found: impact.Impact) -> list[str]:
     rows = [f"  {path}: {shorten(', '.join(names), 300)}" for path, names in by_path.items()]
     rest = [path for path in found.paths if path not in by_path]
     return [*rows, *([f"  beside: {shorten(', '.join(rest), 300)}"] if rest else [])]
+
+
+def _broken(found: impact.Impact) -> list[str]:
+    return [f"  {step(user, several=True).partition(' ')[2]}" for user in found.gone.users]
 
 
 def _more_changed(_shown: int) -> str:
@@ -240,6 +261,9 @@ def _not_seen(found: impact.Impact) -> str:
         parts.append(f"who uses {counted(unseen.not_followed, 'symbol')} further on")
     if found.changed and found.changed.unread:
         parts.append(f"symbols of {counted(found.changed.unread, 'changed file')}")
+    if found.gone.unknown:
+        step = f" (add_repository with ref={found.gone.before} tells)" if found.gone.before else ""
+        parts.append(f"what is gone from {counted(len(found.gone.unknown), 'changed file')}{step}")
     if unseen.without_symbols:
         parts.append(f"{counted(unseen.without_symbols, 'file')} too large or not parsed")
     if unseen.history is not HistoryEnd.ROOT:
