@@ -145,8 +145,9 @@ def test_what_is_no_function_or_class_is_known_by_name_only(house: IndexedCommit
     assert (found.is_resolved, found.by_certainty) == (False, {Certainty.NAME: 1})
 
 
-def test_in_a_language_without_evidence_a_use_is_known_by_name_only(bazaar: IndexedCommit) -> None:
-    found = users(bazaar, "box_open")
+def test_in_a_language_without_evidence_a_use_is_known_by_name_only(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"a.sh": "open_box() {\n  echo 1\n}\n", "b.sh": ". ./a.sh\nopen_box\n"}
+    found = users(index(tmp_path, files), "open_box")
     assert (found.is_resolved, found.elsewhere) == (False, 0)
     assert set(found.by_certainty) == {Certainty.NAME}
 

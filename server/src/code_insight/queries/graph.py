@@ -9,7 +9,7 @@ from itertools import islice
 
 from code_insight.model import FileRole, Occurrence, ReferenceKind, Symbol, SymbolKind, family_of
 from code_insight.queries import place_order
-from code_insight.queries.resolving import COMMON, Defined, Meaning, Outside, Resolver, knows, resolving
+from code_insight.queries.resolving import COMMON, Defined, Meaning, Outside, Resolver, knows, knows_calls, resolving
 from code_insight.queries.symbols import DECLARING, TYPES, find_symbols, rank
 from code_insight.store import IndexedCommit, Reader
 
@@ -139,7 +139,8 @@ def _renamed(reader: Reader, resolver: Resolver, symbol: Symbol) -> list[Occurre
 
 def is_resolved(symbol: Symbol) -> bool:
     """Whether it can be looked into what each use of a symbol means."""
-    return symbol.kind in _RESOLVED_KINDS and knows(symbol.language)
+    is_known = knows if symbol.kind in TYPES else knows_calls
+    return symbol.kind in _RESOLVED_KINDS and is_known(symbol.language)
 
 
 def _certainties(
@@ -273,7 +274,7 @@ def used_by(
 
 def _meant(reader: Reader, resolver: Resolver, user: Symbol, inside: list[Occurrence]) -> dict[str, tuple[Symbol, ...]]:
     """Name → the definitions that all its uses mean by evidence, none for what is from outside; for as many as tell."""
-    if not knows(user.language):
+    if not knows_calls(user.language):
         return {}
     here = {symbol.name for symbol in reader.symbols_in(user.path)}  # a variable may hold what is from outside
     meanings: dict[str, list[Meaning | None]] = {}

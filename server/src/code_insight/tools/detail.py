@@ -86,7 +86,7 @@ class Detail:
     ) -> Answer:
         """Who uses a symbol (in), or whom it uses (out): lines, surest first; with depth, symbols, nearest first.
 
-        exact: scopes, imports, types tell (not in C, C++, Bash); likely: no other has the name.
+        exact: scopes, imports, types tell (C, C++: calls; not Bash); likely: no other has the name.
         """
         return _references(self.catalog.find(repository), symbol, direction, depth, path, cursor, budget_tokens)
 

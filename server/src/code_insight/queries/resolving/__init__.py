@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from code_insight.queries.resolving.meanings import Defined, Instance, Meaning, Module, Outside, Package, Super
-from code_insight.queries.resolving.resolver import COMMON, Resolver, knows, resolving
+from code_insight.queries.resolving.resolver import COMMON, Resolver, knows, knows_calls, resolving
 
 __all__ = [
     "COMMON",
@@ -16,5 +16,6 @@ __all__ = [
     "Resolver",
     "Super",
     "knows",
+    "knows_calls",
     "resolving",
 ]

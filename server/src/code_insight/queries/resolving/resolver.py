@@ -27,6 +27,7 @@ from code_insight.model import (
 )
 from code_insight.queries.imports import ImportResolver, Target
 from code_insight.queries.resolving.builds import is_built
+from code_insight.queries.resolving.calls import Calls
 from code_insight.queries.resolving.files import (
     CLASSES,
     FUNCTIONS,
@@ -106,6 +107,11 @@ def knows(language: str) -> bool:
     return language in _LANGUAGES
 
 
+def knows_calls(language: str) -> bool:
+    """Whether meanings of calls, at least, can be told in a language."""
+    return language in _LANGUAGES or family_of(language) == "cpp"
+
+
 _kept: dict[tuple[object, ...], Resolver] = {}
 
 
@@ -130,6 +136,7 @@ class Resolver:
     reader: Reader
     _imports: ImportResolver = field(init=False)
     _sources: dict[str, SourceFile] = field(init=False)
+    _calls: Calls = field(init=False)  # of C and C++
     _files: dict[str, FileNames] = field(default_factory=dict, init=False)
     _lineages: dict[Instance, list[Instance | None]] = field(default_factory=dict, init=False)
     _bases: dict[Instance, list[Instance | None]] = field(default_factory=dict, init=False)
@@ -142,6 +149,7 @@ class Resolver:
         files = self.reader.files()
         self._imports = ImportResolver(self.reader, files)
         self._sources = {file.path: file for file in files if file.blob}
+        self._calls = Calls(self._imports, self._sources, self._named)
 
     def now_reads(self, reader: Reader) -> None:
         """What has not been read yet of the commit is read there from now on."""
@@ -159,6 +167,8 @@ class Resolver:
         """What an occurrence means; None when the evidence does not tell."""
         self._left = _MOST_EXPRESSIONS
         self._starred.clear()
+        if family_of(self._sources[use.path].language) == "cpp":
+            return self._calls.meaning(self.reader, use)
         file = self._file(use.path)
         place = Place(file, use.symbol, use.line)
         receiver = file.receivers.get((use.line, use.column), "")
