@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 _CALLED = (SymbolKind.FUNCTION, SymbolKind.METHOD)
+CALLERS = (*_CALLED, SymbolKind.CONSTRUCTOR)
 Node = tuple[str, str]  # path and qualified name of a symbol
 Edge = tuple[Node, Node]
 
@@ -72,7 +73,7 @@ def sites(indexed: IndexedCommit, oracle: scip.Scip) -> tuple[list[Site], dict[s
 
 def _enclosing_function(symbols: list[Symbol], use: Occurrence) -> Symbol | None:
     at = use.symbol
-    while at >= 0 and symbols[at].kind not in (*_CALLED, SymbolKind.CONSTRUCTOR):
+    while at >= 0 and symbols[at].kind not in CALLERS:
         at = symbols[at].parent
     return symbols[at] if at >= 0 else None
 
