@@ -71,6 +71,16 @@ def test_a_client_may_ask_so_often_and_hears_when_to_come_back() -> None:
     assert f"Try again in {seconds} seconds." in answers[-1].decode()
 
 
+@pytest.mark.parametrize(
+    "headers", [["X-A: b"] * 101, ["Authorization: Bearer x"], ["Authorization: Bearer x", "Authorization: Bearer y"]]
+)
+def test_who_is_refused_for_what_they_say_has_asked_too(headers: list[str]) -> None:
+    with door(GuardLimits(client_requests_per_minute=2)) as place:
+        answers = [_status(place.ask(get("/echo", *headers))) for _ in range(3)]
+    assert answers[-1] == 429
+    assert 429 not in answers[:2]
+
+
 def test_mcp_is_refused_in_the_words_of_its_protocol() -> None:
     with door(GuardLimits(client_requests_per_minute=1)) as place:
         refused = [place.ask(_post(0, path="/mcp")) for _ in range(2)][1]

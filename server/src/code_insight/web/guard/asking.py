@@ -173,9 +173,11 @@ class Guard:
 
     async def _check(self, request: _Request) -> None:
         headers = request.scope["headers"]
+        who: Principal | _Refused
         if len(headers) > _HEADERS_MAX or sum(len(key) + len(value) for key, value in headers) > _HEADER_BYTES_MAX:
-            raise _Refused(431, "headers", "The request's headers are too large.")
-        who = await self._who(request.client, [value for key, value in headers if key == b"authorization"])
+            who = _Refused(431, "headers", "The request's headers are too large.")
+        else:
+            who = await self._who(request.client, [value for key, value in headers if key == b"authorization"])
         if isinstance(who, Principal) and who.name:  # a token is one client, wherever it asks from
             request.client = f"token {who.name}"
         if seconds := self._rates.wait_seconds(request.client):
