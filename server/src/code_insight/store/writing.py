@@ -32,6 +32,11 @@ _NAMES_CACHED = 300_000
 _WORDS_CACHED = 300_000
 _NO_USES: Mapping[str, float] = {}
 _TRY_AGAIN = -1  # facts_version of a text at which the parser failed
+# The files of a commit that were skipped for what may be otherwise now; ?2 is _TRY_AGAIN, ?3 the bytes a file may have.
+_SECOND_LOOK = (
+    "SELECT 1 FROM file LEFT JOIN blob USING (blob) WHERE file.commit_ = commit_.commit_ AND file.skip_reason <> ''"
+    " AND (blob.facts_version = ?2 OR (file.skip_reason = 'too_large' AND file.size_bytes <= ?3))"
+)
 _LOG_BYTES = 16 << 20  # of SQLite's log, after which it is emptied
 _PARTS = 16  # of the vocabulary; more are made one
 
@@ -133,11 +138,11 @@ class Writer:
     def base(self, file_bytes: int) -> Base | None:
         """The commit that was indexed last; None when some of its files need a second look, under this limit too."""
         query = (
-            "SELECT commit_, tree, (SELECT COUNT(*) FROM file WHERE file.commit_ = commit_.commit_) FROM commit_"
+            "SELECT commit_, tree,"  # noqa: S608
+            " (SELECT COUNT(*) FROM file WHERE file.commit_ = commit_.commit_) FROM commit_"
             " WHERE commit_ = (SELECT commit_ FROM commit_ WHERE facts_version = ?1 ORDER BY indexed_at DESC LIMIT 1)"
-            " AND NOT EXISTS (SELECT 1 FROM file LEFT JOIN blob USING (blob) WHERE file.commit_ = commit_.commit_"
-            " AND (blob.facts_version = ?2 OR (file.skip_reason = 'too_large' AND file.size_bytes <= ?3)"
-            " OR (blob > 0 AND file.size_bytes > ?3)))"
+            f" AND NOT EXISTS ({_SECOND_LOOK}) AND NOT EXISTS (SELECT 1 FROM file"
+            " WHERE file.commit_ = commit_.commit_ AND blob > 0 AND size_bytes > ?3)"
         )
         with storage_errors("read"):
             row = self._db.execute(query, (self._facts_version, _TRY_AGAIN, file_bytes)).fetchone()
@@ -227,10 +232,11 @@ class Writer:
             row = self._db.execute("SELECT commit_, facts_version FROM commit_ WHERE oid = ?", (commit.oid,)).fetchone()
             number, facts_version = map(int, row or (0, 0))
             files = list(files)
-            if facts_version != self._facts_version or files or instead:
+            is_new = bool(facts_version != self._facts_version or files or instead)
+            if is_new:
                 number = self._insert_commit(number, commit, files, now, instead)
             self._db.execute("INSERT OR REPLACE INTO ref VALUES (?, ?, ?)", (ref, number, now))
-            self._forget_all_but(number, keep, last_used)
+            self._forget_all_but(number, keep, last_used, is_new=is_new)
             self._merge_vocabulary()
 
     def _insert_commit(
@@ -279,13 +285,9 @@ class Writer:
 
         It has not if it was indexed when files had to be smaller, or if one of its texts is to be tried again.
         """
-        query = (
-            "SELECT 1 FROM commit_ WHERE oid = ? AND facts_version = ? AND NOT EXISTS (SELECT 1 FROM file"
-            " LEFT JOIN blob USING (blob) WHERE file.commit_ = commit_.commit_ AND (blob.facts_version = ?"
-            " OR (file.skip_reason = 'too_large' AND file.size_bytes <= ?)))"
-        )
+        query = f"SELECT 1 FROM commit_ WHERE oid = ?4 AND facts_version = ?1 AND NOT EXISTS ({_SECOND_LOOK})"  # noqa: S608
         with storage_errors("read"):
-            row = self._db.execute(query, (oid, self._facts_version, _TRY_AGAIN, file_bytes)).fetchone()
+            row = self._db.execute(query, (self._facts_version, _TRY_AGAIN, file_bytes, oid)).fetchone()
         return row is not None
 
     def try_again(self, parse_seconds: float) -> None:
@@ -320,7 +322,7 @@ class Writer:
         with storage_errors("written"), self._transaction():
             past.set_lineage(self._db, oid, found)
 
-    def _forget_all_but(self, added: int, keep: int, last_used: Mapping[str, float]) -> None:
+    def _forget_all_but(self, added: int, keep: int, last_used: Mapping[str, float], *, is_new: bool) -> None:
         """Kept are, in this order: the commit just added, that of the default branch, those that were used last."""
         rows = self._db.execute(
             f"SELECT commit_.commit_, oid, MAX({KNOWN_TIME.format('indexed_at')},"  # noqa: S608
@@ -333,6 +335,8 @@ class Writer:
             return commit != added, not is_default, -int(max(seen_at, last_used.get(oid, 0))), not refs, -commit
 
         kept = [row[0] for row in sorted(rows, key=key)[: max(1, keep)]]
+        if len(kept) == len(rows) and not is_new:
+            return  # no blob has lost a file
         marks = ",".join(map(str, kept))
         for table in ("commit_", "file", "central", "entry", "lineage", "ref"):
             self._db.execute(f"DELETE FROM {table} WHERE commit_ NOT IN ({marks})")  # noqa: S608
