@@ -200,6 +200,19 @@ def test_what_is_new_at_a_host_is_joined_to_what_is_known(
     assert _subjects(added.indexed) == [str(number) for number in reversed(range(33))]
 
 
+def test_a_change_at_a_host_is_packed_with_the_rest_only_after_some(
+    cloning: Catalog, host: GitHost, hosted_long: Repository
+) -> None:
+    url, packs = host.url(hosted_long.folder.name), []
+    for number in range(30, 42):
+        indexed = cloning.add(url).indexed
+        assert [*cloning.deepen(indexed)][-1] is HistoryEnd.ROOT
+        packs.append(len(list(indexed.index.parent.glob("objects.git/objects/pack/*.pack"))))
+        hosted_long.commit({"a.txt": f"{number}\n"}, str(number))
+    assert packs == [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4]
+    assert _subjects(indexed) == [str(number) for number in reversed(range(41))]
+
+
 def test_a_server_deepens_in_the_background(cloning: Catalog, host: GitHost, hosted_long: Repository) -> None:
     indexed = cloning.add(host.url(hosted_long.folder.name)).indexed
     cloning.deepen_later(indexed)

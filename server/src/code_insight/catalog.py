@@ -292,7 +292,7 @@ class Catalog:
                     depth *= 10
                 else:
                     is_more = found.end is HistoryEnd.PENDING
-                if not is_more:
+                if not is_more and depth > _FIRST_DEPTH:  # a small change alone is not worth packing everything again
                     source.tidy(home, call, self.limits)
                 self._make_room(home)
             yield found.end
