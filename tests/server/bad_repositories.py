@@ -49,7 +49,7 @@ def _submodule(repository: Repository) -> None:
 
 _LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12345\n"
 _PYTHON = "".join(" " * n + '$"{\n' for n in range(400))
-_CPP = "a<" * 9_000 + "\n" + "a<\n" * 100_000
+CPP_BOMB = "a<" * 9_000 + "\n" + "a<\n" * 100_000
 _NOISE = random.Random(1).randbytes(1_000_000)
 
 REPOSITORIES: dict[str, Make] = {
@@ -67,7 +67,7 @@ REPOSITORIES: dict[str, Make] = {
     "yaml_bomb": lambda repository: _commit(repository, {"x.yaml": "- " * 300}),
     "python_bomb": lambda repository: _commit(repository, {"x.py": _PYTHON, "y.py": "def after(): ...\n"}),
     "html_bomb": lambda repository: _commit(repository, {"x.html": "<div>\n" * 100_000}),
-    "cpp_bomb": lambda repository: _commit(repository, {"x.cpp": _CPP, "y.py": "def after(): ...\n"}),
+    "cpp_bomb": lambda repository: _commit(repository, {"x.cpp": CPP_BOMB, "y.py": "def after(): ...\n"}),
     "noise": lambda repository: _commit(repository, {"x.py": _NOISE}),
     "invisible": lambda repository: _commit(repository, {"x.py": "a = '\u202e\u200b\U000e0041'\n"}),
     "encodings": lambda repository: _commit(

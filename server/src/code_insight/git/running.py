@@ -273,6 +273,8 @@ class Child:
             raise TookTooLong("git said all it had to say, and did not end.", "Try again.") from None
         if code == 0:
             return
+        if code == -signal.SIGKILL:  # not by us, so by the kernel: the machine's own memory came to its end
+            raise RepositoryTooLarge(*_NO_MEMORY)
         raise _meaning(self._stderr)
 
     def _fill(self) -> bool:
@@ -322,19 +324,25 @@ def _spawn(command: list[str], environment: dict[str, str], with_stdin: bool) ->
 
 
 def _limit(pid: int, limits: GitLimits) -> None:
-    """The child, which has hardly begun, is held to its limits (Linux only: prlimit(2))."""
+    """The child, which has hardly begun, is held to its limits (Linux only: prlimit(2), proc(5))."""
     if not hasattr(resource, "prlimit"):
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # when memory runs out, it is the first to go, and not this server
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 
 # git's words, and the fixed words that a caller sees instead: a reply of an internal service never leaves this room.
 LOST = "The repository has lost an object.", "Run `git fsck` in it, or add it again."
 _PRIVATE = "The repository does not exist, or is private.", "Check owner and name."
 _REDIRECTS = "The host redirects to another address.", "Give the address it redirects to."
+_NO_MEMORY = (
+    "The repository needs more memory than git may use here.",
+    "The operator can raise CODE_INSIGHT_GIT_MEMORY_BYTES_MAX, or give the machine more.",
+)
 _MEANINGS: tuple[tuple[bytes, type[InsightError], tuple[str, str]], ...] = (
     (b"could not resolve host", FetchFailed, ("The host cannot be resolved.", "Check the URL.")),
     (b"connection refused", FetchFailed, ("The host refuses connections.", "Check the URL, or try again later.")),
@@ -350,14 +358,7 @@ _MEANINGS: tuple[tuple[bytes, type[InsightError], tuple[str, str]], ...] = (
     (b"certificate", FetchFailed, ("The host's TLS certificate is not trusted.", "Check the URL.")),
     (b"couldn't find remote ref", NotFound, ("The ref is gone.", "Add the repository again.")),
     (b"not our ref", NotFound, ("The repository has no such commit.", "Give a branch, a tag or another commit.")),
-    (
-        b"out of memory",
-        RepositoryTooLarge,
-        (
-            "The repository needs more memory than git may use here.",
-            "The operator can raise CODE_INSIGHT_GIT_MEMORY_BYTES_MAX.",
-        ),
-    ),
+    (b"out of memory", RepositoryTooLarge, _NO_MEMORY),
     (
         b"file too large",
         RepositoryTooLarge,
@@ -379,4 +380,6 @@ def _meaning(stderr: bytes) -> InsightError:
     for words, error, sentences in _MEANINGS:
         if words in lowered:
             return error(*sentences)
+    if b"invalid index-pack output" in lowered and lowered.count(b"fatal: ") == 1:
+        return RepositoryTooLarge(*_NO_MEMORY)  # what unpacks ended without a word: the kernel has killed it
     return FetchFailed(*_UNKNOWN)
