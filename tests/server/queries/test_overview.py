@@ -24,6 +24,11 @@ def test_what_the_project_is_goes_before_what_it_announces() -> None:
     assert summary_of(text, "Gin") == "Gin is a web framework written in Go."
 
 
+def test_how_it_is_installed_is_no_summary() -> None:
+    text = "# box\n\nOpens and shuts what is put into it.\n\n## Install\n\nbox is on PyPI, and can be installed via:\n"
+    assert summary_of(text, "box") == "Opens and shuts what is put into it."
+
+
 @pytest.mark.parametrize(
     "text",
     [

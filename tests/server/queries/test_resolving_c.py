@@ -56,7 +56,7 @@ int other(void)
 {
   deep_dive(2);  // deep_dive: src/deep.c deep_dive
   twice(3);  // twice: unknown
-  return BOX_MAX(box_key());  // BOX_MAX: include/box.h BOX_MAX
+  return BOX_MAX(box_key());  // BOX_MAX: unknown
 }
 """,
     "src/alone.c": "int alone(void) { return box_open(2); }  // box_open: unknown\n",

@@ -41,7 +41,8 @@ def _introduction(candidates: list[str], name: str) -> str:
         rf"(?i)(the )?{re.escape(name)}\W{{1,3}}([a-z-]+ |\([^)]{{0,40}}\),? ){{0,3}}"
         r"(is|are|provides|lets|makes|helps|gives|allows|sends|implements|offers|brings)\b"
     )
-    return next((found for found in candidates if name and says.match(found)), "")
+    saying = (found for found in candidates if name and says.match(found))
+    return next((found for found in saying if not _shortened(found).endswith(":")), "")  # "… is installed by:"
 
 
 def _shortened(best: str) -> str:

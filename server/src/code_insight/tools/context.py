@@ -150,9 +150,9 @@ def _seen(found: history.History) -> str:
         return f"History: no commit before this one, {_ENDS[found.end]}."
     oldest = f"{found.oldest.oid[:12]} of {day(found.oldest.authored)}"
     if found.end is HistoryEnd.ROOT:
-        return f"History: {found.commits:,} commits, back to the first, {oldest}."
+        return f"History: {counted(found.commits, 'commit')}, back to the first, {oldest}."
     cut = " What shaped it before is not seen." if found.is_edge else ""
-    return f"History begins at {oldest}, {found.commits:,} commits back: {_ENDS[found.end]}.{cut}"
+    return f"History begins at {oldest}, {counted(found.commits, 'commit')} back: {_ENDS[found.end]}.{cut}"
 
 
 def _touches(found: history.History) -> list[str]:

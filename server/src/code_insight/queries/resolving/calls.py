@@ -35,7 +35,7 @@ class Calls:
     _values: tuple[str, frozenset[tuple[str, int]]] = field(default=("", frozenset()), init=False)
 
     def meaning(self, reader: Reader, use: Occurrence) -> Defined | Outside | None:
-        """The function, method or macro that a call means; None when it is not evident, or no call."""
+        """The function or method that a call means; None when it is not evident, or no call."""
         if use.kind is not ReferenceKind.CALL:
             return None
         before = self._before(reader, use)
@@ -44,8 +44,8 @@ class Calls:
             return _only([one for one in found if one.container.rpartition(".")[2] == qualifier[1]])
         if _MEMBER.search(before) or (use.path, use.symbol) in self._used_as_value(reader, use.name):
             return None
-        if any(one.kind is not SymbolKind.FUNCTION and one.kind is not SymbolKind.MACRO for one in found):
-            return None
+        if any(one.kind is not SymbolKind.FUNCTION for one in found):
+            return None  # a method of the same object, or a macro that some systems have
         if own := [one for one in found if one.path == use.path]:
             return _only(own)
         included = self._includes(reader, use.path)
@@ -97,4 +97,4 @@ def _only(found: list[Symbol]) -> Defined | None:
     defining = [one for one in found if not one.path.endswith(HEADERS)] or found
     if len({one.path for one in defining}) != 1 or len({one.qualified_name for one in found}) != 1:
         return None
-    return Defined(max(defining, key=lambda one: (one.kind in FUNCTIONS, one.end_line - one.start_line)))
+    return Defined(max(defining, key=lambda one: one.end_line - one.start_line))
