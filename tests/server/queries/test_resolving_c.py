@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from code_insight.queries.dependencies import dependencies
 from code_insight.queries.graph import Certainty, used, users
+from code_insight.queries.symbols import definition, find
 from code_insight.store import IndexedCommit, Reader
 
 from tests.server.indexed import index
@@ -60,6 +62,12 @@ int other(void)
 }
 """,
     "src/alone.c": "int alone(void) { return box_open(2); }  // box_open: unknown\n",
+    "deps/copy/box.h": "int box_open(int key);\n",
+    "deps/copy/box.c": '#include "box.h"\nint box_open(int key) { return key; }\n',
+    "deps/copy/use.c": """\
+#include "box.h"
+int use_copy(void) { return box_open(1); }  // box_open: deps/copy/box.c box_open
+""",
     "src/linux/twice.c": "int twice(int n) { return n; }\n",
     "src/windows/twice.c": "int twice(int n) { return n; }\n",
     "include/cart.hpp": """\
@@ -110,16 +118,30 @@ def test_users_of_a_static_function_are_of_its_file(shop: IndexedCommit) -> None
 
 
 def test_users_through_a_header_are_exact_and_what_nothing_tells_is_not(shop: IndexedCommit) -> None:
-    found = users(shop, "box_open").uses
+    found = users(shop, "box_open", "src").uses
     certainties = {(use.occurrence.path, use.occurrence.line): str(use.certainty) for use in found}
     assert certainties["src/use.c", 13] == "exact"
-    assert {certainties["src/alone.c", 1], certainties["src/use.c", 9]} == {"likely"}
+    assert {certainties["src/alone.c", 1], certainties["src/use.c", 9]} == {"name"}
+    assert not any(path.startswith("deps/") for path, _ in certainties)
 
 
 def test_what_a_function_calls_is_exact(shop: IndexedCommit) -> None:
     _, names = used(shop, "other")
     exact = {name.name: name.definitions[0].path for name in names if name.certainty is Certainty.EXACT}
     assert exact["deep_dive"] == "src/deep.c"
+
+
+def test_classes_know_their_bases_and_what_is_derived_from_them(shop: IndexedCommit) -> None:
+    cart = definition(shop, find(shop, "shop.Cart")[0])
+    assert [(name, base and base.path) for name, base in cart.bases] == [("Base", "include/cart.hpp")]
+    base = definition(shop, find(shop, "shop.Base")[0])
+    assert [derived.qualified_name for derived in base.derived] == ["shop.Cart"]
+
+
+def test_includes_are_imports_of_files_here_and_the_rest_is_from_outside(shop: IndexedCommit) -> None:
+    found = dependencies(shop, "src/use.c")
+    assert [edge.path for edge in found.imports] == ["include/box.h"]
+    assert [edge.path for edge in dependencies(shop, "include/deep.h").imported_by] == ["include/box.h"]
 
 
 def test_headers_that_include_each_other_have_an_end(tmp_path: Path) -> None:

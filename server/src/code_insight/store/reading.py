@@ -121,6 +121,7 @@ class Reader:
     def __init__(self, indexed: IndexedCommit) -> None:
         self.indexed = indexed
         self._paths: dict[str, frozenset[str]] = {}
+        self._uses: tuple[int, list[Occurrence]] = (0, [])
         with storage_errors("read"):
             self._db = connect_to_read(indexed.index)
             self._db.execute("BEGIN")  # one snapshot for the whole answer
@@ -321,10 +322,17 @@ class Reader:
         return [_file(row) for row in self._rows(query, name=name)]
 
     def occurrences_in(self, blob: int) -> list[Occurrence]:
-        """All uses of names in one blob, by line and column; paths and roles are left empty."""
+        """All uses of names in one blob, by line and column; paths and roles are left empty.
+
+        Those of the last blob are kept: who follows calls asks again for each function of a file.
+        """
+        if self._uses[0] == blob:
+            return self._uses[1]
         query = "SELECT '', 'source', blob, name.text, places FROM occurrence JOIN name USING (name) WHERE blob = :blob"
         found = [occurrence for row in self._rows(query, blob=blob) for occurrence in _occurrences(*row)]
-        return sorted(found, key=lambda occurrence: (occurrence.line, occurrence.column))
+        found.sort(key=lambda occurrence: (occurrence.line, occurrence.column))
+        self._uses = blob, found
+        return found
 
     def names_defined(self, blob: int) -> set[str]:
         """Those of the names used in one blob that a symbol of the commit has."""

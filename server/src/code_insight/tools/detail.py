@@ -494,11 +494,13 @@ def _users(found: graph.Users) -> list[_Row]:
 def _reach_head(indexed: IndexedCommit, found: reaching.Reach, direction: str, depth: int) -> str:
     counts = Counter(one.role for one in found.reached)
     roles = ", ".join(f"{counts[role]:,} in {_ROLE_WORDS.get(role, role)}" for role in sorted(counts, key=role_order))
-    verb = ("uses" if len(found.reached) == 1 else "use") + " it" if direction == "in" else "are used by it"
+    is_one = len(found.reached) == 1
+    is_in = direction == "in"
+    verb = f"use{'s' if is_one else ''} it" if is_in else f"{'is' if is_one else 'are'} used by it"
     text = f"{counted(len(found.reached), 'symbol')} {verb} in at most {depth} steps{f' ({roles})' if roles else ''}."
     if found.by_name:
-        what = "more uses of its name may mean it" if direction == "in" else "more names may mean something here"
-        text += f" {found.by_name:,} {what}: ask with depth=1."
+        more = counted(found.by_name, "more use" if is_in else "more name")
+        text += f" {more} may mean {'it' if is_in else 'something here'}: ask with depth=1."
     if found.not_followed:
         text += f" Not followed further: {counted(found.not_followed, 'symbol')}."
     return f"{head(indexed)}\n{_signature(found.symbol)}  {found.symbol.path}:{found.symbol.start_line}\n{text}"

@@ -50,8 +50,10 @@ class Calls:
             return _only(own)
         included = self._includes(reader, use.path)
         if seen := [one for one in found if one.path in included]:
+            headers = {one.path for one in seen}
             elsewhere = [one for one in found if not one.path.endswith(HEADERS) and not _is_static(one)]
-            return _only([*seen, *elsewhere])
+            theirs = [one for one in elsewhere if headers & self._includes(reader, one.path)]  # not another copy's
+            return _only([*seen, *(theirs or elsewhere)])
         is_hidden = all(_is_static(one) and not one.path.endswith(HEADERS) for one in found)
         return Outside() if found and is_hidden else None
 
