@@ -47,6 +47,7 @@ _MOST_PACKS = 8
 _SECONDS_BETWEEN_MENDINGS = 60.0
 _WAITING_MAX = 8  # for a place to index
 _QUIET_SECONDS = 10.0  # after the last change of a repository, before it is surveyed
+_PLACE_SECONDS = 0.5  # that a question waits for a place to parse
 _PAST_SECONDS = 10.0  # that reading an older commit for one answer may take
 _FEW_BLOBS = 200  # new in a commit: the survey of the one before holds till later
 
@@ -311,20 +312,24 @@ class Catalog:
     def symbols_at(self, indexed: IndexedCommit, oid: str, blobs: Collection[int]) -> dict[int, list[Symbol]]:
         """The symbols of some blobs of an older commit of the same repository; those that cannot be told are left out.
 
-        They are parsed anew and not kept, as far as their objects are on this machine. The blobs are given by the
-        beginnings of their names (`store.short`).
+        They are parsed anew and not kept, as far as their objects are on this machine and there is a place to parse
+        them at once: no question waits for who adds repositories. The blobs are given by the beginnings of their names
+        (`store.short`).
         """
         from code_insight import indexing  # the same
 
         call = self._with_deadline(git.Call(), time.monotonic() + _PAST_SECONDS)
+        if not self._jobs.acquire(timeout=_PLACE_SECONDS):
+            return {}
         try:
             source = self._source(indexed.repository.url)
             git_dir = source.git_dir_in(self._home_of(indexed.repository))
-            with self._job(call):
-                return indexing.symbols_at(*self._indexing(git_dir, call), oid, blobs)
+            return indexing.symbols_at(*self._indexing(git_dir, call), oid, blobs)
         except InsightError as error:
             _log.info("commit %s of %s is not read: %s", oid[:12], indexed.repository.name, error)
             return {}
+        finally:
+            self._jobs.release()
 
     def deepen_later(self, indexed: IndexedCommit) -> None:
         """The history of a commit will be deepened beside everything else, after those that were named before.

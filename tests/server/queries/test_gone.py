@@ -170,6 +170,16 @@ def test_of_a_repository_that_is_not_there_any_more_nothing_is_read(catalog: Cat
     assert catalog.symbols_at(indexed, unread.commit, unread.blobs) == {}
 
 
+def test_no_question_waits_for_who_adds_repositories(catalog: Catalog, tmp_path: Path) -> None:
+    indexed = catalog.add(str(_with_a_past(tmp_path).folder)).indexed
+    unread = unread_before(indexed, "HEAD")
+    places = [catalog._jobs.acquire() for _ in range(catalog.limits.jobs)]
+    assert catalog.symbols_at(indexed, unread.commit, unread.blobs) == {}
+    for _ in places:
+        catalog._jobs.release()
+    assert catalog.symbols_at(indexed, unread.commit, unread.blobs) != {}
+
+
 def test_what_was_before_the_first_commit_is_nothing(catalog: Catalog, past: Repository) -> None:
     found = _impact(catalog, past, past.git("rev-parse", "HEAD"))
     assert (found.gone.symbols, found.gone.unknown, found.gone.before) == ((), (), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from code_insight import languages
 from code_insight.model import FileRole, Occurrence, SourceFile, Symbol, SymbolKind
@@ -29,9 +29,7 @@ Known = Mapping[int, Sequence[Symbol]]  # the beginning of a blob's name → its
 class Gone:
     """What some commits took away, as far as it is known what was there before."""
 
-    symbols: tuple[
-        Symbol, ...
-    ] = ()  # source first, by path; without what is in one of them, or in another changed file
+    symbols: tuple[Symbol, ...] = ()  # source first, by path; not what stood in one of them, or is in another file now
     users: tuple[Reached, ...] = ()  # what still uses one of them, `through`, for each once; the surest first
     unknown: tuple[str, ...] = ()  # files of which it is not known what they defined before, by path
     not_followed: int = 0  # symbols whose users were not looked for
@@ -42,12 +40,18 @@ def old_blobs(past: Past, ages: Collection[int]) -> dict[str, int]:
     """Path → the beginning of the name of the blob that a file of source had there before these commits."""
     changes = [
         change
-        for path in dict.fromkeys(path for _, path in past.paths_with(sorted(ages)))
-        if (language := languages.language_of(path)) and language.grammar
+        for path in islice(changed_paths(past, ages), _MOST_FILES)
         for change in past.changes_at(path)
         if change.age in ages and change.parent == 0 and change.old
     ]
     return {change.source: change.old for change in sorted(changes, key=lambda change: change.age)}
+
+
+def changed_paths(past: Past, ages: Collection[int]) -> Iterator[str]:
+    """The paths of source that these commits changed, those that were changed last first."""
+    for path in dict.fromkeys(path for _, path in past.paths_with(sorted(ages))):
+        if (language := languages.language_of(path)) and language.grammar:
+            yield path
 
 
 def commit_before(past: Past, ages: Collection[int]) -> str:
@@ -70,7 +74,7 @@ def unread_before(indexed: IndexedCommit, commits: str) -> Unread:
     with Reader(indexed) as reader:
         past = reader.past()
         ages = ages_of(reader, past, commits)
-        old = [*old_blobs(past, ages).items()][:_MOST_FILES]
+        old = old_blobs(past, ages).items()
         unread = [blob for path, blob in old if reader.symbols_of_past(blob, path, FileRole.SOURCE) is None]
         return Unread(commit_before(past, ages), frozenset(unread))
 
@@ -83,7 +87,7 @@ def still_used(reader: Reader, past: Past, ages: Collection[int], now: Resolver,
     old = old_blobs(past, ages)
     here = {file.path: file for file in reader.files()}
     read: dict[str, list[Symbol]] = {}
-    for path in [*old][:_MOST_FILES]:
+    for path in old:
         role = here[path].role if path in here else _role_of(path)
         symbols = reader.symbols_of_past(old[path], path, role)
         if symbols is None and old[path] in known:
@@ -95,7 +99,7 @@ def still_used(reader: Reader, past: Past, ages: Collection[int], now: Resolver,
     before_them = commit_before(past, ages)
     if not gone:
         return Gone(unknown=unknown, before=before_them)
-    changed = {path for _, path in past.paths_with(sorted(ages))}
+    changed = {*old, *islice(changed_paths(past, ages), _MOST_FILES)}
     there = {symbol.qualified_name for path in changed for symbol in reader.symbols_in(path)}
     outermost = _outermost([*gone.values()])
     outermost.sort(key=lambda symbol: (role_order(symbol.role), symbol.qualified_name in there))  # stable
