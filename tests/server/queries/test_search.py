@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from code_insight.errors import InvalidArgument, NotFound, RegexInvalid
-from code_insight.queries.search import AT_ONCE, Filter, Found, SearchKind, SearchLimits, literals_of, search
+from code_insight.queries.search import AT_ONCE, Filter, Found, SearchKind, SearchLimits, search
 from code_insight.store import IndexedCommit
 
 from tests.server.indexed import index
@@ -107,26 +107,6 @@ def test_a_pattern_that_kills_backtracking_engines_is_fast(bazaar: IndexedCommit
     began = time.monotonic()
     ask(bazaar, "(a*)*b(x+x+)+y", REGEX)
     assert time.monotonic() - began < 2.0
-
-
-@pytest.mark.parametrize(
-    ("pattern", "literals"),
-    [
-        (r"class \w+Middleware", ["class ", "Middleware"]),
-        (r"a|bcd", []),
-        (r"colou?r", ["colo"]),
-        (r"(?i)hello", ["hello"]),
-        (r"foo\.bar", ["foo.bar"]),
-        (r"[abc]def", ["def"]),
-        (r"(abc)?def", ["def"]),
-        (r"abcd{2}ef", ["abc"]),
-        (r"\bword\b", ["word"]),
-        (r"\x41bcd", []),
-        (r"\p{Greek}abc", []),
-    ],
-)
-def test_literals_are_what_every_match_has(pattern: str, literals: list[str]) -> None:
-    assert literals_of(pattern) == literals
 
 
 @pytest.mark.parametrize("pattern", [r"do+r", r"D[o]{2}r", r"(?i)DOOR\b", r"ke?y", r"\.open\(", r"kn.ck", r"x?fits"])

@@ -18,6 +18,7 @@ from code_insight.model import SourceFile, Symbol
 from code_insight.queries import place_order
 from code_insight.queries.files import normal_path, text_lines, unknown_path
 from code_insight.queries.nearest import nearest
+from code_insight.queries.patterns import pieces_of_pattern
 from code_insight.queries.relevance import Passage, relevant, role_weight
 from code_insight.queries.stems import terms_of
 from code_insight.queries.symbols import matching, rank
@@ -256,8 +257,7 @@ def _by_pattern(reader: Reader, pattern: str, where: Filter, limits: SearchLimit
         return _lines_matching(line, whole, data.replace(b"\r\n", b"\n") if b"\r" in data else data)
 
     scan = _Scan(reader, where, limits, lines_of)
-    sets = [blobs for part in literals_of(pattern) if (blobs := reader.blobs_with(part)) is not None]
-    return scan.found(set.intersection(*sets) if sets else None, "lines by RE2 pattern")
+    return scan.found(_candidates(reader, pattern), "lines by RE2 pattern")
 
 
 def _lines_matching(line: Any, whole: Any, data: bytes) -> Iterator[tuple[int, str]]:
@@ -272,27 +272,11 @@ def _lines_matching(line: Any, whole: Any, data: bytes) -> Iterator[tuple[int, s
         start = end + 1
 
 
-def literals_of(pattern: str) -> list[str]:
-    """Texts of three characters or more that all which matches has; empty when that is not plain to see."""
-    if "|" in pattern or re.search(r"\\[xpPQC0-9]", pattern):  # one of several; characters in other words
-        return []
-    found, run, depth, at = [], "", 0, 0
-    for match in _TOKEN.finditer(pattern):
-        token = match[0]
-        depth += {"(": 1, ")": -1}.get(token, 0)
-        is_plain = len(token) == 1 and token not in _OPERATORS
-        is_escaped = token[0] == "\\" and not token[1:].isalnum()
-        if depth == 0 and (is_plain or is_escaped):
-            run += token[-1]
-        else:
-            found.append(run[:-1] if token[0] in "*?{" else run)
-            run = ""
-        at = match.end()
-    return [text for text in (*found, run) if len(text) >= 3] if at == len(pattern) else []
-
-
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\{\d*,?\d*\}|.", re.DOTALL)
-_OPERATORS = frozenset("^$.*+?()")
+def _candidates(reader: Reader, pattern: str) -> set[int] | None:
+    """The blobs that may have a line that matches, None for all."""
+    sets = [reader.blobs_with_pieces(pieces) for pieces in pieces_of_pattern(pattern)]
+    known = [blobs for blobs in sets if blobs is not None]
+    return set().union(*known) if sets and len(known) == len(sets) else None
 
 
 def _compiled(pattern: str) -> Any:

@@ -6,6 +6,7 @@ from code_insight.store.reading import IndexedCommit, Reader, commits
 from code_insight.store.schema import FORMAT_VERSION, is_damaged, set_aside
 from code_insight.store.seals import check
 from code_insight.store.survey import Survey
+from code_insight.store.vocabulary import Piece
 from code_insight.store.writing import Base, NewBlob, NewFile, Writer
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Past",
     "PastChange",
     "PastEntry",
+    "Piece",
     "Reader",
     "Survey",
     "Writer",

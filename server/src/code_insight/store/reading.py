@@ -28,7 +28,7 @@ from code_insight.store.central import central_symbols
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
 from code_insight.store.schema import FORMAT_VERSION, KNOWN_TIME, connect_to_read, storage_errors, version_of
-from code_insight.store.vocabulary import pieces_of, unpacked, with_piece, with_stem
+from code_insight.store.vocabulary import Piece, pieces_of, unpacked, with_piece, with_stem
 
 _ROLES = {role.value: role for role in FileRole}
 _REASONS = {reason.value: reason for reason in SkipReason}
@@ -363,8 +363,12 @@ class Reader:
 
     def blobs_with(self, literal: str) -> set[int] | None:
         """The blobs that may contain a text, whatever its case; None for all: it has no words that tell them apart."""
+        return self.blobs_with_pieces(pieces_of(literal))
+
+    def blobs_with_pieces(self, pieces: Iterable[Piece]) -> set[int] | None:
+        """The blobs that have a word for each of these pieces; None for all: no piece tells them apart."""
         found: list[set[bytes]] = []
-        for piece in pieces_of(literal):
+        for piece in pieces:
             words = with_piece(piece, self._vocabulary())
             if words is not None and not words:
                 return set()

@@ -29,6 +29,7 @@ class Piece(NamedTuple):
     text: bytes
     begins: bool  # a word begins with it
     ends: bool  # a word ends with it
+    shape: re.Pattern[bytes] | None = None  # of such a word, when more is known of it
 
 
 def words_of(text: str) -> set[bytes]:
@@ -60,12 +61,13 @@ def unpacked(data: bytes) -> bytes:
 
 def with_piece(piece: Piece, vocabulary: Iterable[bytes]) -> set[bytes] | None:
     """The words that have a piece in them; None when they are so many that they say nothing."""
-    if piece.begins and piece.ends:
+    if piece.begins and piece.ends and not piece.shape:
         return {piece.text}
     found: set[bytes] = set()
     for text in vocabulary:
         for word in _with_piece(piece, text):
-            found.add(word)
+            if piece.shape is None or piece.shape.search(word):
+                found.add(word)
             if len(found) > _MOST_WORDS:
                 return None
     return found
