@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class SymbolKind(StrEnum):
@@ -101,6 +102,9 @@ class BindingFact(NamedTuple):
     until: int = 0  # to which it is known, 0 for a variable that is declared elsewhere
 
 
+BindingRow = Sequence[Any]  # the fields of a BindingFact, in order, as they are kept; the last may be missing
+
+
 class ImportFact(NamedTuple):
     """One imported module or name."""
 
@@ -126,7 +130,7 @@ NO_FACTS = Facts((), (), (), ())
 class Evidence(NamedTuple):
     """What one blob says of what its names mean."""
 
-    bindings: tuple[BindingFact, ...]
+    bindings: Sequence[BindingRow]  # in the order in which they stand there
     receivers: dict[tuple[int, int], str]  # (line, column) of a reference → what it is an attribute of
 
 

@@ -8,7 +8,7 @@ from array import array
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from code_insight.model import BindingFact, Evidence, Facts, FileRole, Occurrence
+from code_insight.model import Evidence, Facts, FileRole, Occurrence
 from code_insight.store.schema import REFERENCE_KINDS
 
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(REFERENCE_KINDS)}
@@ -84,8 +84,12 @@ def _packed(numbers: list[int]) -> bytes:
 
 
 def _unpacked(data: bytes) -> zip[tuple[int, int, int]]:
-    numbers: array[int] = array(chr(data[0]), data[1:])
+    numbers = _numbers(data)
     return zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+
+
+def _numbers(data: bytes) -> array[int]:
+    return array(chr(data[0]), data[1:])
 
 
 def places(path: str, role: FileRole, blob: int, name: str, packed: bytes) -> list[Occurrence]:
@@ -115,5 +119,8 @@ def unpack_evidence(data: bytes) -> Evidence:
     raw = zlib.decompress(data)
     end = 4 + int.from_bytes(raw[:4], "little")
     bindings, receivers = json.loads(raw[4:end])
-    found = {(line, column): receivers[number] for line, column, number in _unpacked(raw[end:])}
-    return Evidence(tuple(BindingFact(*binding) for binding in bindings), found)
+    numbers = _numbers(raw[end:])
+    found = dict(
+        zip(zip(numbers[::3], numbers[1::3], strict=True), map(receivers.__getitem__, numbers[2::3]), strict=True)
+    )
+    return Evidence(bindings, found)

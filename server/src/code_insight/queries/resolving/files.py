@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
-from code_insight.model import BindingFact, ImportFact, SourceFile, Symbol, SymbolKind, family_of
+from code_insight.model import BindingFact, BindingRow, ImportFact, SourceFile, Symbol, SymbolKind, family_of
 from code_insight.queries.imports import ImportResolver, Target
 from code_insight.store import Reader
 
@@ -20,6 +21,42 @@ SELF = frozenset({"self", "cls", "this", "$this", "static"})
 
 
 @dataclass(slots=True)
+class Bindings:
+    """Where the names of a file get a value; a scope is looked into when one of its names is asked for: few are."""
+
+    rows: Sequence[BindingRow]
+    symbols: list[Symbol]
+    _rows_of: dict[int, list[BindingRow]] = field(init=False)
+    _known: dict[int, dict[str, list[BindingFact]]] = field(default_factory=dict, init=False)
+    _attributes: dict[tuple[int, str], list[BindingFact]] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._rows_of = {}
+        for row in self.rows:
+            self._rows_of.setdefault(row[3], []).append(row)
+
+    def of(self, scope: int, name: str) -> list[BindingFact]:
+        """Where a name gets a value in a scope, in order."""
+        if scope not in self._known:
+            known = self._known[scope] = dict[str, list[BindingFact]]()
+            for row in self._rows_of.get(scope, ()):
+                known.setdefault(row[0], []).append(BindingFact(*row))
+        return self._known[scope].get(name, [])
+
+    def of_self(self, owner: int, name: str) -> list[BindingFact]:
+        """Where the methods of a class give a value to an attribute of their object, in order."""
+        if self._attributes is None:
+            self._attributes = {}
+            for row in self.rows:
+                receiver, dot, attribute = row[0].partition(".")
+                is_attribute = dot and receiver in SELF
+                if (is_attribute or receiver[:1] == "@") and row[3] >= 0 and self.symbols[row[3]].kind in FUNCTIONS:
+                    key = self.symbols[row[3]].parent, attribute if is_attribute else receiver
+                    self._attributes.setdefault(key, []).append(BindingFact(*row))
+        return self._attributes.get((owner, name), [])
+
+
+@dataclass(slots=True)
 class FileNames:
     """The names of one file, by where they are known."""
 
@@ -28,12 +65,12 @@ class FileNames:
     family: str
     symbols: list[Symbol]
     members: dict[tuple[int, str], list[Symbol]]  # (position of the parent, name) → definitions, in order
-    bindings: dict[tuple[int, str], list[BindingFact]]  # (position of the scope, name) → where it gets a value
-    imported: dict[tuple[int, str], list[tuple[Target, str]]]  # (position of the scope, name) → what its imports mean,
-    # each with the name in the module it comes from, "" when it is the module
+    bindings: Bindings
+    imported: dict[tuple[int, str], list[tuple[Target | ImportFact, str]]]  # (position of the scope, name) → its
+    # imports, each with the name in the module it comes from, "" when it is the module
     stars: list[Target]
     receivers: dict[tuple[int, int], str]  # (line, column) of a name → what it is an attribute of
-    attributes: dict[tuple[int, str], list[BindingFact]]  # (position of a class, name) → what methods bind to self's
+    target_of: Callable[[ImportFact], Target]
 
     @property
     def folder(self) -> str:
@@ -41,7 +78,13 @@ class FileNames:
 
     def binds(self, scope: int, name: str) -> bool:
         """Whether a scope itself gives a name its meaning."""
-        return any((scope, name) in table for table in (self.members, self.bindings, self.imported))
+        key = scope, name
+        return key in self.members or key in self.imported or bool(self.bindings.of(scope, name))
+
+    def targets(self, scope: int, name: str) -> list[tuple[Target, str]]:
+        """What the imports of a name in a scope mean, each with the name in the module it comes from."""
+        found = self.imported.get((scope, name), ())
+        return [(one if isinstance(one, Target) else self.target_of(one), inside) for one, inside in found]
 
     def has_members(self, symbol: Symbol) -> bool:
         """Whether something is defined in a symbol."""
@@ -86,38 +129,31 @@ def read_file(reader: Reader, imports: ImportResolver, source: SourceFile) -> Fi
     symbols = reader.symbols_in(source.path)
     evidence = reader.evidence(source.blob)
     family = family_of(source.language)
-    file = FileNames(source.path, source.language, family, symbols, {}, {}, {}, [], evidence.receivers, {})
+    bindings = Bindings(evidence.bindings, symbols)
+    target_of = partial(imports, source)
+    file = FileNames(source.path, source.language, family, symbols, {}, bindings, {}, [], evidence.receivers, target_of)
     for symbol in symbols:
         if symbol.parent >= 0 or not symbol.container:  # otherwise it belongs to a type of another file
             file.members.setdefault((symbol.parent, symbol.name), []).append(symbol)
-    for binding in evidence.bindings:
-        file.bindings.setdefault((binding.symbol, binding.name), []).append(binding)
-        receiver, dot, name = binding.name.partition(".")
-        is_method = binding.symbol >= 0 and symbols[binding.symbol].kind in FUNCTIONS
-        if is_method and dot and receiver in SELF:
-            file.attributes.setdefault((symbols[binding.symbol].parent, name), []).append(binding)
-        elif is_method and receiver.startswith("@"):
-            file.attributes.setdefault((symbols[binding.symbol].parent, receiver), []).append(binding)
-    _bind_imports(file, reader.imports_of(source.blob), source, imports)
+    _bind_imports(file, reader.imports_of(source.blob), imports)
     return file
 
 
-def _bind_imports(file: FileNames, facts: list[ImportFact], source: SourceFile, imports: ImportResolver) -> None:
+def _bind_imports(file: FileNames, facts: list[ImportFact], imports: ImportResolver) -> None:
     starts = [symbol.start_line for symbol in file.symbols]
     for fact in facts:
-        target = imports(source, fact)
         scope = _scope_at(file.symbols, starts, fact.line)
         if fact.name == "*":
-            file.stars.append(target)
+            file.stars.append(file.target_of(fact))
         elif file.family == "php" and not fact.module.endswith((".php", ".inc")):
             whole = ".".join(filter(None, [*fact.module.split("\\"), fact.name]))
-            file.imported.setdefault((scope, fact.alias or whole.rpartition(".")[2]), []).append((target, whole))
+            file.imported.setdefault((scope, fact.alias or whole.rpartition(".")[2]), []).append((fact, whole))
         elif fact.alias and not fact.name and file.family == "csharp":
-            file.imported.setdefault((scope, fact.alias), []).append((target, fact.module.rpartition(".")[2]))
+            file.imported.setdefault((scope, fact.alias), []).append((fact, fact.module.rpartition(".")[2]))
         elif fact.name or fact.alias:
-            file.imported.setdefault((scope, fact.alias or fact.name), []).append((target, fact.name))
+            file.imported.setdefault((scope, fact.alias or fact.name), []).append((fact, fact.name))
         else:
-            for name, module in _module_names(file, fact.module, target, imports):
+            for name, module in _module_names(file, fact.module, file.target_of(fact), imports):
                 file.imported.setdefault((scope, name), []).append((module, ""))
 
 

@@ -268,14 +268,14 @@ class Resolver:
         own = file.members.get((at, name), [])
         if best := next((symbol for symbol in reversed(own) if symbol.kind in CLASSES | FUNCTIONS), None):
             return Defined(best)
-        bound = file.bindings.get((at, name))
+        bound = file.bindings.of(at, name)
         return self._bound(Place(file, at), bound, depth + 1) if bound else None
 
     def _local(self, place: Place, scope: int, name: str, depth: int) -> tuple[Meaning | None, bool]:
         """What a function binds a name to, if that is one thing; and whether it binds it at that place."""
         file = place.file
         found: list[Meaning | None] = []
-        bound = file.bindings.get((scope, name), [])
+        bound = file.bindings.of(scope, name)
         if bound and bound[0].line:
             visible = _visible(bound, place)
             if not visible and not file.members.get((scope, name)) and (scope, name) not in file.imported:
@@ -286,7 +286,7 @@ class Resolver:
             found.append(Defined(own[-1]))
         if bound:
             found.append(self._bound(place, bound, depth))
-        if imported := file.imported.get((scope, name)):
+        if imported := file.targets(scope, name):
             found.append(self._imported(imported, depth))
         return _the_same(found), True
 
@@ -297,9 +297,9 @@ class Resolver:
         own = file.members.get((-1, name), [])
         if best := next((symbol for symbol in own if symbol.kind in TYPES | FUNCTIONS), None):
             return Defined(best)
-        if imported := file.imported.get((-1, name)):
+        if imported := file.targets(-1, name):
             return self._imported(imported, depth)
-        bound = file.bindings.get((-1, name), [])
+        bound = file.bindings.of(-1, name)
         if own and file.has_members(own[-1]) and not any(one.is_type for one in bound):
             return Defined(own[-1])
         if bound:
@@ -452,7 +452,7 @@ class Resolver:
         best = next((symbol for symbol in here if symbol.kind in TYPES | FUNCTIONS), None)
         if best or not here:
             return Defined(best) if best else None
-        bound = self._file(here[0].path).bindings.get((-1, name))
+        bound = self._file(here[0].path).bindings.of(-1, name)
         found_value = self._bound(Place(self._file(here[0].path), -1), bound, depth + 1) if bound else None
         return found_value or Defined(here[0])
 
@@ -500,7 +500,7 @@ class Resolver:
 
     def _is_none(self, file: FileNames, scope: int, name: str) -> bool:
         """Whether a name of a function is never anything but None there, as a parameter's default."""
-        bound = file.bindings.get((scope, name), [])
+        bound = file.bindings.of(scope, name)
         return bool(bound) and all(binding.value == "None" and not binding.is_type for binding in bound)
 
     def _imported(self, imported: list[tuple[Target, str]], depth: int) -> Meaning | None:
@@ -720,7 +720,7 @@ class Resolver:
     def _typed_this(self, place: Place, depth: int) -> Meaning | None:
         """What a function of TypeScript says that `this` is: `function (this: Door) {}`."""
         at = place.file.function_around(place.scope)
-        bound = place.file.bindings.get((at, "this")) if at >= 0 else None
+        bound = place.file.bindings.of(at, "this") if at >= 0 else None
         return self._bound(place, bound, depth + 1) if bound else None
 
     def _owner(self, place: Place) -> Symbol | None:
@@ -763,7 +763,7 @@ class Resolver:
         if file.family == "go":
             signature = self._signature(function).function
             return self._of_type(signature.result, place, env, depth + 1) if signature else None
-        bound = file.bindings.get((function.position, "return"))
+        bound = file.bindings.of(function.position, "return")
         if not bound or depth > _DEPTH or any("contextmanager" in value for value in self._decorators(file, function)):
             return None
         is_self = all(binding.value in ("self", *_SELF_TYPES) for binding in bound)
@@ -777,7 +777,7 @@ class Resolver:
     def _gives_one_type(self, file: FileNames, function: Symbol) -> bool:
         """Whether all that a class calls so give the same."""
         same = [one for one in file.members.get((function.parent, function.name), ()) if one.kind in FUNCTIONS]
-        given = {tuple(one.value for one in file.bindings.get((each.position, "return"), ())) for each in same}
+        given = {tuple(one.value for one in file.bindings.of(each.position, "return")) for each in same}
         return len(given) <= 1
 
     def _item(self, found: Meaning | None, depth: int) -> Meaning | None:
@@ -924,13 +924,13 @@ class Resolver:
         defined = [one for one in own if one.kind in FUNCTIONS | TYPES]
         if own and not defined and own[-1].path != symbol.path:  # of another part of the type
             part = self._file(own[-1].path)
-            typed = part.bindings.get((own[-1].parent, name), [])
+            typed = part.bindings.of(own[-1].parent, name)
             return (self._bound(Place(part, own[-1].parent), typed, depth + 1) if typed else None) or Defined(own[-1])
         if defined:  # of a property the first definition says what it gives; a setter follows
             last = Defined(defined[-1], owner)
             return (self._property(defined[0], owner, depth) if value else None) or last
         said = f"@{name}" if own and symbol.language == "ruby" else name  # what an accessor reads
-        bound = file.bindings.get((symbol.position, name), []) + file.attributes.get((symbol.position, said), [])
+        bound = file.bindings.of(symbol.position, name) + file.bindings.of_self(symbol.position, said)
         if bound and depth < _DEPTH and (found := self._bound_member(owner, bound, depth + 1)):
             return found
         if own:
@@ -940,7 +940,7 @@ class Resolver:
     def _field(self, owner: Instance, own: list[Symbol], name: str, depth: int) -> Meaning | None:
         """What a field gives of a class that may have a method of the same name."""
         symbol = owner.symbol
-        bound = self._file(symbol.path).bindings.get((symbol.position, name), [])
+        bound = self._file(symbol.path).bindings.of(symbol.position, name)
         if bound and depth < _DEPTH:
             found = self._bound_member(owner, bound, depth + 1)
             return found or (Defined(own[-1]) if own and own[-1].kind not in FUNCTIONS | TYPES else None)
@@ -980,7 +980,7 @@ class Resolver:
         return self._returned(symbol, owner, None, depth + 1) if is_property or is_getter else None
 
     def _decorators(self, file: FileNames, symbol: Symbol) -> list[str]:
-        return [binding.value for binding in file.bindings.get((symbol.position, "@"), ())]
+        return [binding.value for binding in file.bindings.of(symbol.position, "@")]
 
     def _lineage(self, owner: Instance) -> list[Instance | None]:
         """A class and its bases, in the order in which they are asked; None for one that is not of this repository."""
