@@ -178,8 +178,9 @@ class Catalog:
         Any end of the name that begins at a slash will do, while only one repository has it. Raises NotFound with
         what is known otherwise.
         """
-        name, revision = _parted(repository, self.repositories())
-        held = self._held(name)
+        everything = self.repositories()
+        name, revision = _parted(repository, everything)
+        held = _held(name, everything)
         tracing.note({Attribute.REPOSITORY: held.name})
         commits = self._commits(held)
         if not commits:
@@ -196,16 +197,6 @@ class Catalog:
             f"No commit '{revision}' of {held.name} is indexed.",
             f"Indexed: {known}. Another one: add_repository with its URL and ref.",
         )
-
-    def _held(self, name: str) -> Repository:
-        everything = self.repositories()
-        found = _ending_with(name, everything)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(held.name for held in found)
-            raise NotFound(f"'{name}' may be any of {names}.", "Give the longer name.")
-        raise NotFound(f"No repository '{name[:200]}'.", _known(_plain(name), [held.name for held in everything]))
 
     def add(self, url: str, ref: str = "", call: git.Call | None = None) -> Added:
         """The commit that `ref` ("" for the default branch) names now is indexed and answers from here on.
@@ -610,6 +601,16 @@ def _keep_survey(home: Path, indexed: IndexedCommit, found: Survey | None) -> No
     if found:
         with Writer(home / "index.db") as writer:
             writer.set_survey(indexed.commit.oid, found)
+
+
+def _held(name: str, everything: list[Repository]) -> Repository:
+    found = _ending_with(name, everything)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(held.name for held in found)
+        raise NotFound(f"'{name}' may be any of {names}.", "Give the longer name.")
+    raise NotFound(f"No repository '{name[:200]}'.", _known(_plain(name), [held.name for held in everything]))
 
 
 def _parted(asked: str, everything: list[Repository]) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from code_insight.model import (
 from code_insight.store.central import central_symbols
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
-from code_insight.store.schema import FORMAT_VERSION, KNOWN_TIME, connect_to_read, storage_errors, version_of
+from code_insight.store.schema import KNOWN_TIME, connect_if_ours, connect_to_read, storage_errors
 from code_insight.store.vocabulary import Piece, pieces_of, unpacked, with_piece, with_stem
 
 _ROLES = {role.value: role for role in FileRole}
@@ -75,17 +75,18 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
     """
     if not index.exists():
         return ()
-    with storage_errors("read"):
-        if version_of(index) != str(FORMAT_VERSION):
-            return ()
     query = (
         "SELECT commit_.commit_, oid, tree, time, subject, indexed_at, COALESCE(MAX(checked_at), 0),"  # noqa: S608
         " GROUP_CONCAT(ref, char(10)), COALESCE(MAX(ref = ''), 0) AS is_default"
         " FROM commit_ LEFT JOIN ref USING (commit_) GROUP BY commit_.commit_"
         f" ORDER BY is_default DESC, MAX({KNOWN_TIME.format('checked_at')}) DESC, indexed_at DESC, 1 DESC"
     )
-    with storage_errors("read"), contextlib.closing(connect_to_read(index)) as db:
-        rows = db.execute(query).fetchall()
+    with storage_errors("read"):
+        db = connect_if_ours(index)
+        if db is None:
+            return ()
+        with contextlib.closing(db):
+            rows = db.execute(query).fetchall()
     return tuple(
         IndexedCommit(
             repository,

@@ -183,19 +183,31 @@ def storage_errors(doing: str) -> Iterator[None]:
         raise StorageFailed(f"The index could not be {doing}: {reason}.", step) from error
 
 
-def version_of(path: Path) -> str:
-    """The format of an index file, "" when it is not an index, or damaged.
+def is_ours(path: Path) -> bool:
+    """Whether a file is an index of this format; see `connect_if_ours`."""
+    db = connect_if_ours(path)
+    if db:
+        db.close()
+    return db is not None
 
-    Raises sqlite3.Error when it cannot be told now: the file is locked, or there are no rights, memory or space.
+
+def connect_if_ours(path: Path) -> sqlite3.Connection | None:
+    """A connection that cannot write; None when the file is not an index, of another format, or damaged.
+
+    Raises sqlite3.Error when that cannot be told now: the file is locked, or there are no rights, memory or space.
     """
-    try:
-        with contextlib.closing(connect_to_read(path)) as db:
+    with contextlib.ExitStack() as stack:
+        try:
+            db = stack.enter_context(contextlib.closing(connect_to_read(path)))
             row = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
-    except sqlite3.Error as error:
-        if _code(error) not in _NO_INDEX:
-            raise
-        return ""
-    return str(row[0]) if row else ""
+        except sqlite3.Error as error:
+            if _code(error) not in _NO_INDEX:
+                raise
+            return None
+        if not row or str(row[0]) != str(FORMAT_VERSION):
+            return None
+        stack.pop_all()
+        return db
 
 
 def is_damaged(path: Path, seen: StorageFailed | None = None) -> bool:

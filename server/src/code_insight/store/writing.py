@@ -23,8 +23,8 @@ from code_insight.store.schema import (
     TABLES,
     connect_to_write,
     discard,
+    is_ours,
     storage_errors,
-    version_of,
 )
 from code_insight.store.vocabulary import packed, unpacked, words_of
 
@@ -381,7 +381,7 @@ class Writer:
 
 def _discard_other_formats(path: Path) -> None:
     """A file of another format, or none that SQLite can read, will be made anew."""
-    if path.exists() and version_of(path) != str(FORMAT_VERSION):
+    if path.exists() and not is_ours(path):
         discard(path)
 
 
