@@ -471,6 +471,21 @@ def test_a_writer_seals_nothing_that_was_damaged_where_it_does_not_write(
         store.check(index)
 
 
+def test_of_a_log_that_ends_in_the_middle_of_a_page_what_stands_before_counts(index: Path, tmp_path: Path) -> None:
+    _add(index, 1, {"a.py": "a"})
+    with Reader(_held(index)[0]) as reader:
+        assert reader.files()
+        _add(index, 2, {f"{n}.py": f"{n} " * 5_000 for n in range(20)}, facts=FACTS)
+        log = seals.log_of(index).read_bytes()
+    cut = tmp_path / "cut"
+    cut.write_bytes(log[: 32 + 24 + 4096] + log[32 + 24 + 4096 :][:10])
+    assert len(seals.segments_in(cut)) == 1
+    cut.write_bytes(log)
+    assert len(seals.segments_in(cut)) > 1
+    cut.write_bytes(b"")
+    assert seals.segments_in(cut) == set()
+
+
 def test_nobody_writes_to_a_file_that_is_damaged(index: Path) -> None:
     _add(index, 1, {"a.py": "a" * 100})
     _damage(index, index.stat().st_size - 200, 1)

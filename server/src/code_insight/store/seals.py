@@ -10,6 +10,7 @@ elsewhere meanwhile does not get a seal by that.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -73,20 +74,20 @@ def log_of(index: Path) -> Path:
 
 
 def segments_in(log: Path) -> set[int]:
-    """The segments of which there are pages in a log, for who has kept everybody from beginning it anew."""
-    try:
-        with log.open("rb") as file:
-            page_bytes, salts = _LOG_HEADER.unpack(file.read(_LOG_HEADER.size))
-            segments: set[int] = set()
-            for at in range(_LOG_HEADER.size, os.fstat(file.fileno()).st_size, _FRAME_HEADER.size + page_bytes):
-                page, of_frame = _FRAME_HEADER.unpack(os.pread(file.fileno(), _FRAME_HEADER.size, at))
-                if of_frame != salts:  # what a log that was longer has left
-                    break
-                begin, end = (page - 1) * page_bytes, page * page_bytes
-                segments.update(range(begin // _SEGMENT_BYTES, (end - 1) // _SEGMENT_BYTES + 1))
-            return segments
-    except (FileNotFoundError, struct.error):  # none, an empty one, or the end of it
-        return set()
+    """The segments of which there are pages in a log, for who has kept everybody from beginning it anew.
+
+    Raises OSError when it cannot be read, or when there is none.
+    """
+    segments: set[int] = set()
+    with log.open("rb") as file, contextlib.suppress(struct.error):  # its end, in the middle of a header
+        page_bytes, salts = _LOG_HEADER.unpack(file.read(_LOG_HEADER.size))
+        for at in range(_LOG_HEADER.size, os.fstat(file.fileno()).st_size, _FRAME_HEADER.size + page_bytes):
+            page, of_frame = _FRAME_HEADER.unpack(os.pread(file.fileno(), _FRAME_HEADER.size, at))
+            if of_frame != salts:  # what a log that was longer has left
+                break
+            begin, end = (page - 1) * page_bytes, page * page_bytes
+            segments.update(range(begin // _SEGMENT_BYTES, (end - 1) // _SEGMENT_BYTES + 1))
+    return segments
 
 
 def _place(index: Path) -> Path:

@@ -375,7 +375,8 @@ class Writer:
             self._words.clear()
             raise
         self._db.execute("COMMIT")
-        if seals.log_of(self._path).stat().st_size > _LOG_BYTES:
+        log = seals.log_of(self._path)
+        if log.exists() and log.stat().st_size > _LOG_BYTES:
             self._empty_log("PASSIVE")
 
 
