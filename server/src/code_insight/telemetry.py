@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from code_insight.tracing import Attribute, Attributes
 
 _log = logging.getLogger(__name__)
 
+_URL_PATH = re.compile(r" with url: \S+")  # of a collector, in errors of connections: it may hold a key
 _VALUE_CHARACTERS = 200  # of an attribute
 _SECONDS_BETWEEN_LINES = 300.0  # about a collector that comes and goes
 _FLUSH_SECONDS = 2.0  # of the ten between a signal and the end of a Fly machine
@@ -159,4 +161,4 @@ class _Reasons(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if "timeout, max retries" not in record.msg:
-            self.last = record.getMessage()[:300]
+            self.last = _URL_PATH.sub("", record.getMessage())[:300]
