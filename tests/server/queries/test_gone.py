@@ -86,6 +86,17 @@ def test_a_method_that_a_base_still_has_breaks_nobody(catalog: Catalog, past: Re
     assert (_names(found.gone), found.gone.users) == (["Basket.total"], ())
 
 
+def test_a_method_that_a_base_from_outside_may_have_breaks_nobody(catalog: Catalog, tmp_path: Path) -> None:
+    made = Repository(tmp_path / "stream")
+    read = "    def read(self): ...\n\n"
+    text = f"import io\n\n\nclass Stream(io.RawIOBase):\n{read}    def all(self):\n        return self.read()\n"
+    made.commit({"stream.py": text}, "start")
+    catalog.add(str(made.folder))
+    made.commit({"stream.py": text.replace(read, "")}, "the base has it")
+    found = _impact(catalog, made)
+    assert (_names(found.gone), found.gone.users) == (["Stream.read"], ())
+
+
 def test_who_uses_something_of_a_file_that_is_gone_is_found(catalog: Catalog, past: Repository) -> None:
     (past.folder / "shop/price.py").unlink()
     past.commit(None, "no prices")

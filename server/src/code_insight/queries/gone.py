@@ -12,7 +12,7 @@ from code_insight.queries import role_order
 from code_insight.queries.changed import ages_of
 from code_insight.queries.graph import Certainty, is_the_only_one
 from code_insight.queries.reaching import Inwards, Reached, nearness
-from code_insight.queries.resolving import Defined, Resolver
+from code_insight.queries.resolving import Defined, Outside, Resolver
 from code_insight.queries.symbols import DECLARING, TYPES
 from code_insight.store import IndexedCommit, Past, Reader
 
@@ -202,9 +202,11 @@ class _StillUsing(Inwards):
     def _uses(self, symbol: Symbol, most: int) -> tuple[dict[Occurrence, Certainty], int]:
         uses, elsewhere = super()._uses(symbol, most)
         may_count = is_the_only_one(self._reader, symbol)
+        # A method that is gone may be one of a base from outside now.
+        there = (Defined, Outside) if symbol.kind is SymbolKind.METHOD else Defined
         kept = {
             use: sure
             for use, sure in uses.items()
-            if (sure is not Certainty.EXACT and not may_count) or not isinstance(self._now.meaning(use), Defined)
+            if (sure is not Certainty.EXACT and not may_count) or not isinstance(self._now.meaning(use), there)
         }
         return kept, elsewhere + len(uses) - len(kept)
