@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from code_insight.queries.dependencies import dependencies
 from code_insight.queries.graph import Certainty, used, users
+from code_insight.queries.resolving import Defined, Resolver
 from code_insight.queries.symbols import definition, find
 from code_insight.store import IndexedCommit, Reader
 
@@ -142,6 +143,13 @@ def test_includes_are_imports_of_files_here_and_the_rest_is_from_outside(shop: I
     found = dependencies(shop, "src/use.c")
     assert [edge.path for edge in found.imports] == ["include/box.h"]
     assert [edge.path for edge in dependencies(shop, "include/deep.h").imported_by] == ["include/box.h"]
+
+
+def test_a_line_of_a_machine_costs_no_more_than_another(tmp_path: Path) -> None:
+    calls = "int go(void) { return 1; }\nint use(void) { return " + "a" * 15_000 + " + " + "go() + " * 300 + "0; }\n"
+    with Reader(index(tmp_path, {"a.c": calls})) as reader:
+        resolver = Resolver(reader)
+        assert {type(resolver.meaning(use)) for use in reader.occurrences("go")} == {Defined}
 
 
 def test_headers_that_include_each_other_have_an_end(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ HEADERS = (".h", ".hh", ".hpp", ".hxx")
 _CALLED = FUNCTIONS | {SymbolKind.MACRO}
 _QUALIFIED = re.compile(r"(\w+)\s*(?:<[^<>]*>)?\s*::\s*$")
 _MEMBER = re.compile(r"(?:\.|->|::)\s*$")
+_LONGEST = 200  # characters before a name that are looked at
 _MOST_INCLUDED = 300  # files that one includes, directly or through others; the nearest
 _FILES_KEPT = 500  # of which that is known
 
@@ -61,7 +62,7 @@ class Calls:
         if self._lines[0] != use.blob:
             self._lines = use.blob, reader.text(use.blob).split("\n")
         lines = self._lines[1]
-        return lines[use.line - 1][: use.column] if use.line <= len(lines) else ""
+        return lines[use.line - 1][max(0, use.column - _LONGEST) : use.column] if use.line <= len(lines) else ""
 
     def _used_as_value(self, reader: Reader, name: str) -> frozenset[tuple[str, int]]:
         """Where a name is more than called, and may be a variable: (path, symbol around it)."""
