@@ -40,10 +40,13 @@ class Calls:
         if use.kind is not ReferenceKind.CALL:
             return None
         before = self._before(reader, use)
-        found = [one for one in self.named(use.name) if family_of(one.language) == "cpp" and one.kind in _CALLED]
+        named = [one for one in self.named(use.name) if family_of(one.language) == "cpp"]
+        found = [one for one in named if one.kind in _CALLED]
         if qualifier := _QUALIFIED.search(before):
             return _only([one for one in found if one.container.rpartition(".")[2] == qualifier[1]])
         if _MEMBER.search(before) or (use.path, use.symbol) in self._used_as_value(reader, use.name):
+            return None
+        if any(one.path == use.path and one.kind is SymbolKind.VARIABLE for one in named):
             return None
         if any(one.kind is not SymbolKind.FUNCTION for one in found):
             return None  # a method of the same object, or a macro that some systems have
