@@ -196,6 +196,12 @@ def test_what_was_before_the_first_commit_is_nothing(catalog: Catalog, past: Rep
     assert (found.gone.symbols, found.gone.unknown, found.gone.before) == ((), (), "")
 
 
+def test_of_a_file_that_cannot_be_read_any_more_nothing_is_said_to_be_gone(catalog: Catalog, past: Repository) -> None:
+    past.commit({"shop/price.py": b"\0\1"}, "binary")
+    gone = _impact(catalog, past).gone
+    assert (gone.symbols, gone.users, gone.unknown) == ((), (), ("shop/price.py",))
+
+
 def test_a_file_that_is_too_large_is_not_read_and_told(tmp_path: Path) -> None:
     catalog = catalog_at(tmp_path, file_bytes=300)
     made = Repository(tmp_path / "shop")

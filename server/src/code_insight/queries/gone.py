@@ -31,7 +31,7 @@ class Gone:
 
     symbols: tuple[Symbol, ...] = ()  # source first, by path; not what stood in one of them, or is in another file now
     users: tuple[Reached, ...] = ()  # what still uses one of them, `through`, for each once; the surest first
-    unknown: tuple[str, ...] = ()  # files of which it is not known what they defined before, by path
+    unknown: tuple[str, ...] = ()  # files of which it is not known what they defined before, or define now; by path
     not_followed: int = 0  # symbols whose users were not looked for
     before: str = ""  # the commit before them, 40 digits; "" when the history does not go so far back
 
@@ -88,6 +88,8 @@ def still_used(reader: Reader, past: Past, ages: Collection[int], now: Resolver,
     here = {file.path: file for file in reader.files()}
     read: dict[str, list[Symbol]] = {}
     for path in old:
+        if path in here and here[path].skip_reason:
+            continue  # what it has now is not known
         role = here[path].role if path in here else _role_of(path)
         symbols = reader.symbols_of_past(old[path], path, role)
         if symbols is None and old[path] in known:
