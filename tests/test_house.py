@@ -187,6 +187,13 @@ def test_every_test_that_the_threat_model_names_exists() -> None:
     assert [f"{path}::{test}" for path, test in named if f"def {test}(" not in texts[path]] == []
 
 
+def test_every_test_that_the_table_of_faults_names_exists() -> None:
+    named = re.findall(r"`(test_\w+\.py)::(\w+)`", (TOP / "docs/resilience.md").read_text("utf-8"))
+    assert len(named) > 10
+    texts = {path.name: path.read_text("utf-8") for path in (TOP / "tests").rglob("test_*.py")}
+    assert [f"{path}::{test}" for path, test in named if f"def {test}(" not in texts[path]] == []
+
+
 def test_the_number_of_bad_inputs_in_the_threat_model_is_right() -> None:
     rows = (TOP / "tests/bad_inputs.jsonl").read_text("utf-8").splitlines()
     assert f"has {len(rows)} bad inputs" in (TOP / "SECURITY.md").read_text("utf-8")

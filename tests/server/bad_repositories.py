@@ -52,8 +52,25 @@ _PYTHON = "".join(" " * n + '$"{\n' for n in range(400))
 CPP_BOMB = "a<" * 9_000 + "\n" + "a<\n" * 100_000
 _NOISE = random.Random(1).randbytes(1_000_000)
 
+_AFTER: dict[str, str | bytes] = {"y.py": "def after(): ...\n"}
+_WORDS = "# <script>alert(1)</script>\n\n[x](javascript:alert(1)) <img src=y onerror=alert(1)>\n"
+
+
+def _hostile_words(repository: Repository) -> None:
+    repository.commit({"README.md": _WORDS, "x.py": "x = 1\n"}, "<script>alert(1)</script>")
+
+
+def _far_future(repository: Repository) -> None:
+    repository.commit({"README.md": "#"})
+    tree = repository.git("rev-parse", "HEAD^{tree}")
+    when = f"a <a> {2**64} +0000"
+    repository.commit_object(f"tree {tree}\nauthor {when}\ncommitter {when}\n\nlate\n".encode())
+
+
 REPOSITORIES: dict[str, Make] = {
     "odd_names": _odd_names,
+    "hostile_words": _hostile_words,
+    "far_future": _far_future,
     "zeros": lambda repository: _zeros(repository, 200 << 20),
     "deep": _deep,
     "dotdot": _entry("100644", b".."),
@@ -68,6 +85,12 @@ REPOSITORIES: dict[str, Make] = {
     "python_bomb": lambda repository: _commit(repository, {"x.py": _PYTHON, "y.py": "def after(): ...\n"}),
     "html_bomb": lambda repository: _commit(repository, {"x.html": "<div>\n" * 100_000}),
     "cpp_bomb": lambda repository: _commit(repository, {"x.cpp": CPP_BOMB, "y.py": "def after(): ...\n"}),
+    "markdown_bomb": lambda repository: _commit(repository, {**_AFTER, "x.md": "> \n" * 1_000 + "> " * 9_000 + "a\n"}),
+    "bracket_bomb": lambda repository: _commit(repository, {**_AFTER, "x.js": "[\n" * 50_000}),
+    "long_symbol": lambda repository: _commit(repository, {**_AFTER, "x.py": f"def {'n' * 10_000}(): ...\n"}),
+    "many_symbols": lambda repository: _commit(
+        repository, {**_AFTER, "x.py": "".join(f"def f{number}(): ...\n" for number in range(30_000))}
+    ),
     "noise": lambda repository: _commit(repository, {"x.py": _NOISE}),
     "invisible": lambda repository: _commit(repository, {"x.py": "a = '\u202e\u200b\U000e0041'\n"}),
     "encodings": lambda repository: _commit(

@@ -11,6 +11,7 @@ The first part of a path says how a request is answered; any other one is a repo
     /cut/<name>   the repository, but the connection ends in the middle of the pack
     /late/<name>  the repository, but not before `may_answer` is set
     /dumb/<name>  its files, as a server without git would give them
+    /lie/…        names a commit that is not in what it sends
     /bomb/…       a repository whose one file is 800 MB long, in a pack of a few kilobytes (protocol v2)
 """
 
@@ -133,8 +134,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._start(200 if content else 404, Content_Type="text/plain", Content_Length=str(len(content)))
         self.wfile.write(content)
 
+    def _lie(self) -> None:
+        self._send("1" * 40, delta_bomb(1)[1])
+
     def _bomb(self) -> None:
-        oid, pack = delta_bomb()
+        self._send(*delta_bomb())
+
+    def _send(self, oid: str, pack: bytes) -> None:
+        """A repository of one commit, in that pack (protocol v2)."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if b"command=ls-refs" in body:
             lines = [f"{oid} HEAD symref-target:refs/heads/main\n", f"{oid} refs/heads/main\n"]

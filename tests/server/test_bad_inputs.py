@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -394,7 +395,11 @@ def _damage_step(place: _Place, step: dict[str, Any], expect: dict[str, Any]) ->
     _check(_tool(place.open, "add_repository", {"url": str(place.folder / name)}), {"is_error": False}, place)
     asked = ("read", {"repository": f"local/{name}", "path": "README.md", "lines": "2-40"})
     whole = _tool(place.open, *asked).message["result"]["content"]
-    _damage(place.open.folder / "data" / "repositories" / f"local%2F{name}" / "index.db", step["damage"])
+    homes = place.open.folder / "data" / "repositories"
+    if step["damage"] == "another":
+        shutil.copy(homes / "local%2Fplain" / "index.db", homes / f"local%2F{name}" / "index.db")
+    else:
+        _damage(homes / f"local%2F{name}" / "index.db", step["damage"])
     _check(_tool(place.open, *asked), expect, place)
 
     def is_whole_again() -> bool:
@@ -414,6 +419,10 @@ def _damage(index: Path, how: str) -> None:
             data = bytearray(random.Random(1).randbytes(6_000))
         case "cut":
             del data[len(data) * 999 // 1000 :]
+        case "longer":
+            data += bytes(4_096)
+        case "zeros":
+            data[8_192:12_288] = bytes(4_096)
         case _:
             data[len(data) // 2] ^= 1
     index.write_bytes(data)
