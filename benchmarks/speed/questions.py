@@ -132,6 +132,8 @@ def measure(repository: Path, rounds: int, table: Table) -> None:
                 f"{statistics.median(found.tokens):,.0f}",
                 f"{statistics.median(found.ripgrep):.0f}" if found.ripgrep and found.ripgrep[0] else "",
             )
+        tokens = [each for found in times.values() for each in found.tokens]
+        table.add_row(f"{repository.name}: all of these", "", "", "", "", f"{statistics.median(tokens):,.0f}")
         symbol = asked["symbol"][0]
         pairs = [(_first(server, symbol), _first(floor, nothing)) for _ in range(rounds)]
         firsts = [Took(mine.cpu - other.cpu, mine.wall - other.wall) for mine, other in pairs]
