@@ -1,6 +1,7 @@
 """What a pattern says of the words of a text: less than all of them is right, more would hide what matches."""
 
 import random
+import time
 
 import pytest
 import re2
@@ -113,6 +114,14 @@ def test_whatever_matches_has_the_words() -> None:
                 matched += 1
                 assert any(all(_has(line, piece) for piece in pieces) for pieces in alternatives), (pattern, line)
     assert matched > 1_000
+
+
+def test_no_pattern_makes_the_words_cost_more_than_their_length() -> None:
+    """With a backtracking engine this is polynomial of a high degree, and does not end."""
+    [[piece]] = pieces_of_pattern(r"xxx" + r"\w*y\w*" * 30 + "z")
+    began = time.monotonic()
+    assert with_piece(piece, [b"\nxxx" + b"y" * 20_000 + b"\n"]) == set()
+    assert time.monotonic() - began < 5.0
 
 
 def _has(line: str, piece: Piece) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -119,8 +119,19 @@ def _piece(run: list[_Item], before: _Kind, after: _Kind) -> Piece | None:
         return Piece(text, begins, ends)
     start = b"^" if begins else (_SOFT_START if is_ascii and before is _Kind.EDGE else b"")
     end = b"$" if ends else (_SOFT_END if is_ascii and after is _Kind.EDGE else b"")
-    shape = re.compile(start + b"".join(map(_shape, run)) + end)
+    shape = _linear(start + b"".join(map(_shape, run)) + end)
     return Piece(text, begins and run[0] is longest[0], ends and run[-1] is longest[-1], shape)
+
+
+def _linear(shape: bytes) -> Callable[[bytes], object]:
+    """What looks for a shape in a word, in time that does not depend on how it was made up: patterns are strangers'."""
+    import re2  # loads a native library: only who uses a pattern pays for it
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # a byte is a character
+    options.log_errors = False
+    found: Callable[[bytes], object] = re2.compile(shape, options).search
+    return found
 
 
 def _is_plain(item: _Item) -> bool:

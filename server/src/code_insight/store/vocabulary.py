@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 _WORD_BYTES = re.compile(rb"[0-9A-Za-z_\x80-\xff]")
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
     text: bytes
     begins: bool  # a word begins with it
     ends: bool  # a word ends with it
-    shape: re.Pattern[bytes] | None = None  # of such a word, when more is known of it
+    shape: Callable[[bytes], object] | None = None  # finds nothing in a word that is not shaped as it must be
 
 
 def words_of(text: str) -> set[bytes]:
@@ -66,7 +66,7 @@ def with_piece(piece: Piece, vocabulary: Iterable[bytes]) -> set[bytes] | None:
     found: set[bytes] = set()
     for text in vocabulary:
         for word in _with_piece(piece, text):
-            if piece.shape is None or piece.shape.search(word):
+            if piece.shape is None or piece.shape(word):
                 found.add(word)
             if len(found) > _MOST_WORDS:
                 return None
