@@ -214,10 +214,21 @@ def test_a_change_at_a_host_is_packed_with_the_rest_only_after_some(
 
 
 def test_a_server_deepens_in_the_background(cloning: Catalog, host: GitHost, hosted_long: Repository) -> None:
-    indexed = cloning.add(host.url(hosted_long.folder.name)).indexed
-    cloning.deepen_later(indexed)
+    added = cloning.add(host.url(hosted_long.folder.name))
+    cloning.deepen_later(added)
     cloning.wait(20)
-    assert len(_subjects(indexed)) == 30
+    assert len(_subjects(added.indexed)) == 30
+
+
+def test_a_history_that_is_known_is_not_deepened_after_a_change(catalog: Catalog, repository: Repository) -> None:
+    catalog.add(str(repository.folder))
+    repository.commit({"more.txt": "more\n"})
+    added = catalog.add(str(repository.folder))
+    assert added.history is HistoryEnd.ROOT
+    before = added.indexed.index.with_name("index.db.seal").stat()
+    catalog.deepen_later(added)
+    catalog.wait(20)
+    assert added.indexed.index.with_name("index.db.seal").stat() == before, "nobody has written"
 
 
 def test_objects_do_not_grow_by_a_pack_for_each_fetch(cloning: Catalog, host: GitHost, hosted: Repository) -> None:

@@ -427,13 +427,13 @@ def test_of_many_changes_only_the_last_is_surveyed_once_it_is_quiet(
     changes = []
     for number in range(2):
         repository.commit({"more.py": f"x = {number}\n"})
-        changes.append(catalog.add(str(repository.folder)).indexed)
-    for indexed in changes:
-        catalog.deepen_later(indexed)
+        changes.append(catalog.add(str(repository.folder)))
+    for added in changes:
+        catalog.deepen_later(added)
     deadline = time.monotonic() + 20
-    while not _is_surveyed(changes[-1]) and time.monotonic() < deadline:
+    while not _is_surveyed(changes[-1].indexed) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert [_is_surveyed(indexed) for indexed in changes] == [False, True]
+    assert [_is_surveyed(added.indexed) for added in changes] == [False, True]
 
 
 def _is_surveyed(indexed: IndexedCommit) -> bool:

@@ -259,7 +259,7 @@ def _index_at_start(catalog: Catalog, readiness: Readiness) -> None:
     for url in wanted:
         try:
             added = catalog.add(url)
-            catalog.deepen_later(added.indexed)
+            catalog.deepen_later(added)
             _log.info("%s", _report(added))
         except InsightError as error:
             _log.error("%s is not indexed: %s", url, error)

@@ -166,7 +166,7 @@ class Catalog:
 
     def _mend(self, repository: Repository) -> None:
         try:
-            self.deepen_later(self.add(repository.url).indexed)
+            self.deepen_later(self.add(repository.url))
         except InsightError as error:
             _log.error("the index of %s is not made anew: %s", repository.name, error)
         else:
@@ -322,14 +322,16 @@ class Catalog:
         finally:
             self._jobs.release()
 
-    def deepen_later(self, indexed: IndexedCommit) -> None:
-        """The history of a commit will be deepened beside everything else, after those that were named before.
+    def deepen_later(self, added: Added) -> None:
+        """The history of a commit will be deepened beside everything else, if there is more of it, after those before.
 
         And it will have a survey of its own, unless there is a newer one in the next seconds: to work one out for each
         of many changes would cost far more than the changes, and make every answer wait meanwhile.
         """
-        self._to_deepen.put(indexed)
-        threading.Thread(target=self._deepen_all, daemon=True).start()
+        indexed = added.indexed
+        if added.history in (HistoryEnd.PENDING, HistoryEnd.SHALLOW):
+            self._to_deepen.put(indexed)
+            threading.Thread(target=self._deepen_all, daemon=True).start()
         later = threading.Timer(_QUIET_SECONDS, self._survey_quietly, (indexed,))
         later.daemon = True
         with self._lock:

@@ -59,7 +59,7 @@ class Surface:
         added = await _in_thread_with_progress(lambda call: self.catalog.add(url, ref, call), ctx)
         indexed = added.indexed
         if not added.was_known or added.history in (HistoryEnd.PENDING, HistoryEnd.SHALLOW):
-            self.catalog.deepen_later(indexed)
+            self.catalog.deepen_later(added)
         with Reader(indexed) as reader:
             total, with_text, symbols = reader.totals()
         done = "It was indexed already: nothing to do." if added.was_known else _what_was_done(added)
