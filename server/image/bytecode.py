@@ -32,6 +32,7 @@ BEYOND_FASTMCP = (
     "opentelemetry.sdk.trace.export",
     "pebble",
     "re2",
+    "requests",
     "starlette.middleware.gzip",
     "starlette.responses",
     "starlette.staticfiles",

@@ -77,7 +77,7 @@ def test_it_runs_unprivileged_without_a_shell(engine: docker.DockerClient, image
 
 async def test_every_module_that_it_imports_has_its_bytecode(started: Start) -> None:
     """With PYTHONVERBOSE each module tells from where its code came; compiling them all costs 1 s at each start."""
-    container = started(PYTHONVERBOSE="1")
+    container = started(PYTHONVERBOSE="1", OTEL_TRACES_EXPORTER="otlp")
     address = address_of(container)
     await ask(address, "add_repository", url="/repositories/sample")
     async with client(address, "legacy") as asking:
@@ -85,5 +85,6 @@ async def test_every_module_that_it_imports_has_its_bytecode(started: Start) -> 
     httpx2.get(f"{address}/")
     said = container.logs().decode("utf-8", "replace")
     assert "__pycache__" in said
+    assert "import 'opentelemetry.sdk.trace'" in said
     compiled = re.findall(r"^# code object from '?(/\S+?\.py)'?$", said, re.MULTILINE)
     assert compiled == [], "name these in BEYOND_FASTMCP of server/image/bytecode.py"
