@@ -1,11 +1,13 @@
 """From a commit to an index that is whole: each blob once, nothing lost in silence, nothing half-done visible."""
 
+import asyncio
 import contextlib
 import errno
 import itertools
 import os
 import random
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -30,11 +32,13 @@ from code_insight.git import Call
 from code_insight.indexing import is_safe_path
 from code_insight.model import FileRole, SkipReason
 from code_insight.store import IndexedCommit, Reader
+from fastmcp import Client
 
 from tests.places import HOUSE
 from tests.server.faults import Faults, Kind
 from tests.server.git_server import GitHost
 from tests.server.places import Repository, catalog_at
+from tests.server.serving import serving
 
 Files = dict[str, str | bytes]
 
@@ -549,6 +553,33 @@ def test_a_read_only_folder_still_answers(tmp_path: Path, small_disk: Path) -> N
         catalog.add(str(tmp_path / "moving"))
 
 
+async def test_a_server_outlives_its_volume(tmp_path: Path, small_disk: Path) -> None:
+    """It cannot be written, then can be again, then what was on it is gone."""
+    moving = Repository(tmp_path / "moving")
+    moving.commit(_texts(3))
+    (tmp_path / "data").symlink_to(small_disk)
+    with serving(tmp_path, LOCAL_FOLDERS=str(tmp_path)) as server:
+        server.wait_until_ready()
+        async with Client(f"http://127.0.0.1:{server.port}/mcp", mode="2026-07-28") as client:
+
+            async def ask(tool: str, **arguments: str) -> str:
+                answer = await client.call_tool(tool, arguments, raise_on_error=False)
+                return str(answer.content[0].text)
+
+            assert "is indexed" in await ask("add_repository", url=str(moving.folder))
+            subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+            assert "text 1" in await ask("read", repository="moving", path="001.txt")
+            assert "cannot be written" in await ask("add_repository", url=str(moving.folder))
+            subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+            assert "was indexed already" in await ask("add_repository", url=str(moving.folder))
+            for path in small_disk.iterdir():
+                shutil.rmtree(path)
+            assert "No repository 'moving'" in await ask("read", repository="moving", path="001.txt")
+            assert "is indexed" in await ask("add_repository", url=str(moving.folder))
+            assert "text 1" in await ask("read", repository="moving", path="001.txt")
+    assert "Traceback" not in server.log.read_text()
+
+
 # Processes.
 
 
@@ -669,6 +700,17 @@ def _adding(folder: Path, faults: Faults) -> Iterator[Callable[[Path], str]]:
         yield add
         given.close()
     assert running.returncode == 0
+
+
+async def test_two_calls_that_add_one_repository_do_its_work_once(tmp_path: Path) -> None:
+    moving = Repository(tmp_path / "moving")
+    moving.commit(_texts(300))
+    with serving(tmp_path, LOCAL_FOLDERS=str(tmp_path)) as server:
+        server.wait_until_ready()
+        async with Client(f"http://127.0.0.1:{server.port}/mcp", mode="2026-07-28") as client:
+            calls = [client.call_tool("add_repository", {"url": str(moving.folder)}) for _ in range(2)]
+            said = [answer.content[0].text for answer in await asyncio.gather(*calls)]
+    assert sorted("was indexed already" in text for text in said) == [False, True], said
 
 
 def test_two_processes_that_add_one_repository_do_its_work_once(tmp_path: Path) -> None:
