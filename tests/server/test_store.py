@@ -127,6 +127,17 @@ def test_a_name_of_several_definitions_lists_all(index: Path) -> None:
         assert {use.path for use in reader.occurrences("helper")} == {"a.py", "b.py"}
 
 
+def test_the_uses_in_one_file_are_those_of_all_files_that_stand_in_it(index: Path) -> None:
+    _add(index, 1, {"a.py": "a", "b.py": "b"}, facts=FACTS)
+    with Reader(_held(index)[0]) as reader:
+        users = reader.files_with("helper")
+        together = [use for file in users for use in reader.occurrences_of("helper", file)]
+        assert [file.path for file in users] == ["a.py", "b.py"]
+        assert together == list(reader.occurrences("helper"))
+        assert not reader.occurrences_of("nobody", users[0])
+        assert not reader.files_with("nobody")
+
+
 def test_a_literal_narrows_the_blobs_to_those_that_may_have_it(index: Path) -> None:
     _add(index, 1, {"a.py": "the quick fox", "b.py": "the lazy dog", "c.py": 'say "quoted" AND (more'})
     with Reader(_held(index)[0]) as reader:

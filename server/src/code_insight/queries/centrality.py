@@ -64,26 +64,24 @@ def _count(reader: Reader, resolver: Resolver, candidate: Symbol, counts: _Count
     same = [one for one in reader.symbols_named(candidate.name) if family_of(one.language) == family]
     homes = {one.path for one in same}
     is_alone = len({(one.path, one.qualified_name) for one in same}) == 1 and candidate.name not in COMMON
-    of_family = {f.path: f for f in reader.files_with(candidate.name) if family_of(f.language) == family}
-    by_path: dict[str, list[Occurrence]] = defaultdict(list)
-    for use in reader.occurrences(candidate.name):
-        if use.path in of_family and use.kind is not ReferenceKind.NAME:
-            by_path[use.path].append(use)
+    users = [file for file in reader.files_with(candidate.name) if family_of(file.language) == family]
+    users.sort(key=_at_random)
     for role, most in _SAMPLES.items():
-        files = [of_family[path] for path in sorted(by_path, key=_at_random) if of_family[path].role is role]
+        files = [file for file in users if file.role is role]
         sample = files[:most]
         for file in sample:
+            uses = [use for use in reader.occurrences_of(candidate.name, file) if use.kind is not ReferenceKind.NAME]
             if not knows(candidate.language):
                 meant = candidate if file.path not in homes else None
             else:
-                meant = _meant(resolver, by_path[file.path], candidate if is_alone else None)
+                meant = _meant(resolver, uses, candidate if is_alone else None)
             if meant and meant.path != file.path and meant.role is FileRole.SOURCE:
                 share = len(files) / len(sample) / (1 if knows(candidate.language) else len(homes))
-                counts.add(meant, share, share * _evidence(file, by_path[file.path]))
+                counts.add(meant, share, share * _evidence(file, uses))
 
 
-def _at_random(path: str) -> int:
-    return zlib.crc32(path.encode())
+def _at_random(file: SourceFile) -> int:
+    return zlib.crc32(file.path.encode())
 
 
 def _meant(resolver: Resolver, uses: list[Occurrence], otherwise: Symbol | None) -> Symbol | None:

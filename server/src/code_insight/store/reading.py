@@ -18,6 +18,7 @@ from code_insight.model import (
     FileRole,
     ImportFact,
     Occurrence,
+    ReferenceKind,
     Repository,
     SkipReason,
     SourceFile,
@@ -27,12 +28,13 @@ from code_insight.model import (
 from code_insight.store.central import central_symbols
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
-from code_insight.store.schema import KNOWN_TIME, connect_if_ours, connect_to_read, storage_errors
+from code_insight.store.schema import KNOWN_TIME, REFERENCE_KINDS, connect_if_ours, connect_to_read, storage_errors
 from code_insight.store.vocabulary import Piece, pieces_of, unpacked, with_piece, with_stem
 
 _ROLES = {role.value: role for role in FileRole}
 _REASONS = {reason.value: reason for reason in SkipReason}
 _KINDS = {kind.value: kind for kind in SymbolKind}
+_PLAIN = 1 << REFERENCE_KINDS.index(ReferenceKind.NAME)  # the kinds of a name that is nothing but an identifier
 _FILE = (
     "file.path, file.oid, file.blob, file.size_bytes, COALESCE(blob.lines, 0), COALESCE(blob.language, ''), file.role,"
     " file.skip_reason"
@@ -303,6 +305,12 @@ class Reader:
         for row in self._rows(query, name=name):
             yield from _occurrences(*row)
 
+    def occurrences_of(self, name: str, file: SourceFile) -> list[Occurrence]:
+        """The uses of a name in one file, by line."""
+        query = "SELECT places FROM name JOIN occurrence USING (name) WHERE text = :name AND blob = :blob"
+        rows = self._rows(query, name=name, blob=file.blob)
+        return [use for (packed,) in rows for use in places(file.path, file.role, file.blob, name, packed)]
+
     def paths_with(self, name: str) -> frozenset[str]:
         """The files that use a name; read once, since one answer asks for a type again with each of its members."""
         if name not in self._paths:
@@ -314,13 +322,13 @@ class Reader:
         return self._paths[name]
 
     def files_with(self, name: str) -> list[SourceFile]:
-        """The files that use a name, in the order of their paths."""
+        """The files that use a name, and not only as an identifier like any other, in the order of their paths."""
         query = (
             f"SELECT {_FILE} FROM name JOIN occurrence USING (name)"  # noqa: S608
             f" {_ITS_FILE.format('occurrence')} JOIN blob ON blob.blob = file.blob"
-            " WHERE name.text = :name ORDER BY path"
+            " WHERE name.text = :name AND kinds <> :plain ORDER BY path"
         )
-        return [_file(row) for row in self._rows(query, name=name)]
+        return [_file(row) for row in self._rows(query, name=name, plain=_PLAIN)]
 
     def occurrences_in(self, blob: int) -> list[Occurrence]:
         """All uses of names in one blob, by line and column; paths and roles are left empty.
