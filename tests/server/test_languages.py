@@ -864,6 +864,7 @@ def test_imports_say_module_name_and_alias(path: str) -> None:
         ("bin/tool", "#! /usr/local/bin/node\n", "javascript"),
         ("Rakefile", "", "ruby"),
         ("Dockerfile.prod", "", "dockerfile"),
+        ("a.py/b..py", "", "python"),
         ("Makefile", "", "make"),
         ("README", "", "text"),
         ("README.md", "", "markdown"),
@@ -876,7 +877,7 @@ def test_a_language_is_recognised(path: str, head: str, name: str) -> None:
     assert language.name == name
 
 
-@pytest.mark.parametrize("path", ["a.unknown", "bin/tool", ""])
+@pytest.mark.parametrize("path", ["a.unknown", "bin/tool", "", ".py", "a.py."])
 def test_an_unknown_language_is_none(path: str) -> None:
     assert language_of(path, "no shebang") is None
 

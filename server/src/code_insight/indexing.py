@@ -257,8 +257,9 @@ def _text_of(data: bytes, limits: IndexLimits) -> str | SkipReason:
         return SkipReason.UNDECODABLE
     if "\0" in text:
         return SkipReason.BINARY
-    longest = max(map(len, text.split("\n")), default=0)
-    return SkipReason.MINIFIED if longest > limits.line_characters else text
+    most = limits.line_characters
+    is_minified = len(text) > most and max(map(len, text.split("\n"))) > most
+    return SkipReason.MINIFIED if is_minified else text
 
 
 def symbols_at(source: Source, limits: IndexLimits, oid: str, blobs: Collection[int]) -> dict[int, list[Symbol]]:

@@ -59,7 +59,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 HEAD_CHARACTERS = 16_384  # how much of a text `language_of` and `is_generated` look at
 _OCCURRENCES = "\n;;; occurrences\n"
@@ -275,8 +275,9 @@ def language_of(path: str, text_head: str = "") -> Language | None:
 
     The path decides; the text only whose header a `.h` is, and for names without an extension by its `#!` line.
     """
-    name = PurePosixPath(path).name.lower()
-    extension = PurePosixPath(name).suffix
+    name = path.rpartition("/")[2].lower()
+    stem, dot, ending = name.rpartition(".")
+    extension = dot + ending if stem and ending else ""
     if extension == ".h":
         return by_name()[_header_language(text_head[:HEAD_CHARACTERS])]
     found = _by_file_name().get(name) or _by_extension().get(extension)

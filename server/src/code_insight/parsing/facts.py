@@ -96,16 +96,18 @@ def _matches(grammar: _Grammar, root: Node) -> _Matches:
     occurrences: dict[str, list[Node]] = defaultdict(list)
     names: dict[int, str] = {}  # pattern of the second part → what it captures, but for helpers of a predicate
     first, end = grammar.occurrences.start, grammar.occurrences.stop
+    name_of = names.get
     for match in QueryCursor(grammar.query).matches(root):
         pattern, captures = match
-        if pattern < first:
+        if (name := name_of(pattern)) is not None:
+            occurrences[name] += captures[name]
+        elif pattern < first:
             structure.append(match)
         elif pattern >= end:
             bindings.append(captures)
         else:
-            if pattern not in names:
-                (names[pattern],) = (name for name in captures if not name.startswith("_"))
-            name = names[pattern]
+            (name,) = (name for name in captures if not name.startswith("_"))
+            names[pattern] = name
             occurrences[name] += captures[name]
     return _Matches(structure, occurrences, bindings)
 

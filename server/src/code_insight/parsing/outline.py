@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from code_insight.languages import Language
@@ -127,7 +128,7 @@ class Outline:
 
     def _read(self) -> None:
         wrapper = (0, 0)
-        for start, minus_end, role, item in self._events():
+        for start, minus_end, role, _, item in self._events():
             while self._frames[-1].end <= start:
                 self._frames.pop()
             if role == _WRAPPER:
@@ -141,16 +142,17 @@ class Outline:
                 if self._define(item, wrapper if inside else (start, -minus_end)) and inside:
                     wrapper = (0, 0)
 
-    def _events(self) -> list[tuple[int, int, int, Any]]:
+    def _events(self) -> list[tuple[int, int, int, int, Any]]:
+        """Start, -end, role, offset of the name, what it is: in the order of the first four."""
         structure, around = self._structure, self._around
         drafts = [draft for offset, draft in structure.drafts.items() if offset not in structure.imported]
-        events: list[tuple[int, int, int, Any]] = [
-            *((start, -end, _WRAPPER, None) for start, end in around.wrappers),
-            *((start, -end, _SCOPE, None) for start, end in around.scopes),
-            *((container.start, -container.end, _CONTAINER, container) for container in structure.containers),
-            *((draft.start, -draft.end, _DEFINITION, draft) for draft in drafts),
+        events: list[tuple[int, int, int, int, Any]] = [
+            *((start, -end, _WRAPPER, 0, None) for start, end in around.wrappers),
+            *((start, -end, _SCOPE, 0, None) for start, end in around.scopes),
+            *((container.start, -container.end, _CONTAINER, 0, container) for container in structure.containers),
+            *((draft.start, -draft.end, _DEFINITION, draft.name_start, draft) for draft in drafts),
         ]
-        events.sort(key=lambda event: (event[:3], event[3].name_start if event[2] == _DEFINITION else 0))
+        events.sort(key=itemgetter(0, 1, 2, 3))
         return events
 
     def _open_container(self, container: Container) -> None:
@@ -245,8 +247,9 @@ class Outline:
         text = _PADDING.sub(r"\1\2", " ".join(text.split()))
         if kind not in VALUES:
             text = text.removesuffix(" end")
-        for tail in ("{", ";", ":", "=>", "="):
-            text = text.removesuffix(tail).rstrip()
+        if text.endswith(_TAILS):  # most signatures have none
+            for tail in _TAILS:
+                text = text.removesuffix(tail).rstrip()
         name = self._source.name(draft.name_start, draft.name_end)
         return (text if name in text or len(text) > SIGNATURE_CHARACTERS else f"{text} {name}")[:SIGNATURE_CHARACTERS]
 
@@ -274,6 +277,7 @@ class Outline:
 
 
 _PADDING = re.compile(r"([(\[]) |,? ([)\]])")
+_TAILS = ("{", ";", ":", "=>", "=")
 
 
 def _role(kind: Kind) -> str:
@@ -297,14 +301,14 @@ def references(
     ends: dict[int, int] = {}
     kinds: dict[int, ReferenceKind] = {}
     for kind in _REFERENCE_KINDS:
-        for node in occurrences.get(f"reference.{kind}", ()):
-            start = node.start_byte
-            ends[start] = node.end_byte
-            kinds[start] = kind
+        spans = {node.start_byte: node.end_byte for node in occurrences.get(f"reference.{kind}", ())}
+        ends.update(spans)
+        kinds.update(dict.fromkeys(spans, kind))
     for node in occurrences.get("ignored", ()):
         kinds.pop(node.start_byte, None)
     kinds.update((start, ReferenceKind.IMPORT) for start in structure.imported if start in kinds)
-    used = sorted(kinds.keys() - outline.names)[:_MOST_REFERENCES]
+    defined = outline.names
+    used = [start for start in sorted(kinds) if start not in defined][:_MOST_REFERENCES]  # nearly in order already
     text, names, line_starts, is_ascii = source.text, source.names, source.line_starts, source.is_ascii
     left_out, receiver, new = language.receivers, receiver_of.get, tuple.__new__
     line, symbol, changes = 1, -1, _changes(outline.spans)

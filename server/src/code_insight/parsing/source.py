@@ -18,7 +18,8 @@ class Source:
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.is_ascii = text.isascii()
-        self.line_starts = [0, *accumulate(len(line) + 1 for line in text.split(b"\n"))]  # one more than lines
+        lengths = map((1).__add__, map(len, text.split(b"\n")))  # no call of ours for each line
+        self.line_starts = [0, *accumulate(lengths)]  # one more than lines
         self.names = _Decoded()
 
     def name(self, start: int, end: int) -> str:
@@ -47,7 +48,9 @@ class Source:
 
     def last_line(self, start: int, end: int) -> int:
         """The line where the text between two offsets ends, without white space behind it."""
-        return self.line(max(start, start + len(self.text[start:end].rstrip()) - 1))
+        if self.text[end - 1 : end].isspace():
+            end = start + len(self.text[start:end].rstrip())
+        return self.line(max(start, end - 1))
 
 
 class _Decoded(dict[bytes, str]):
@@ -112,6 +115,8 @@ _NOT_DOCUMENTATION = re.compile(r"#!|(?:#|//)\s*(?:noqa|type:|pylint:|fmt:|eslin
 
 def comment_text(comments: Sequence[str]) -> str:
     """What comments say, without their marks."""
+    if not comments:  # most symbols have none
+        return ""
     kept = [comment for comment in comments if not _NOT_DOCUMENTATION.match(comment)]
     text = _COMMENT_MARKS.sub("", "\n".join(kept)).replace("*/", "")
     return _tidy(_XML_MARKS.sub("", text))

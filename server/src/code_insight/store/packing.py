@@ -45,13 +45,14 @@ def pack(facts: Facts) -> PackedFacts:
         for position, fact in enumerate(facts.symbols)
         for base in fact.bases
     }
+    places, receivers = _places(facts)
     occurrences = tuple(
-        (names.setdefault(name, len(names)), _bits(numbers), _packed(numbers))
-        for name, numbers in _places_by_name(facts).items()
+        (names.setdefault(name, len(names)), _bits(numbers), _packed(numbers)) for name, numbers in places.items()
     )
     imports = tuple((fact.line, fact.module, fact.name, fact.alias) for fact in facts.imports)
     lines = json.dumps(facts.error_lines)
-    return PackedFacts(tuple(names), symbols, tuple(sorted(derived)), occurrences, imports, pack_evidence(facts), lines)
+    evidence = _pack_evidence(facts, *receivers)
+    return PackedFacts(tuple(names), symbols, tuple(sorted(derived)), occurrences, imports, evidence, lines)
 
 
 def last_name(base: str) -> str:
@@ -59,13 +60,24 @@ def last_name(base: str) -> str:
     return base.replace("::", ".").replace("\\", ".").rpartition(".")[2]
 
 
-def _places_by_name(facts: Facts) -> dict[str, list[int]]:
-    """Name → line, column with kind, symbol; again and again, in document order."""
+class _Receivers(NamedTuple):
+    """What names are attributes of."""
+
+    names: dict[str, int]  # what they are attributes of → its position
+    places: list[int]  # line, column, position of the receiver; again and again, in document order
+
+
+def _places(facts: Facts) -> tuple[dict[str, list[int]], _Receivers]:
+    """Name → line, column with kind, symbol, again and again, in document order; and the receivers, in one pass."""
     places: defaultdict[str, list[int]] = defaultdict(list)
+    receivers: dict[str, int] = {}
+    attributes: list[int] = []
     numbers = _KIND_NUMBERS
-    for name, kind, line, column, symbol, _ in facts.references:
+    for name, kind, line, column, symbol, receiver in facts.references:
         places[name] += (line, column << 3 | numbers[kind], symbol + 1)
-    return places
+        if receiver:
+            attributes += (line, column, receivers.setdefault(receiver, len(receivers)))
+    return places, _Receivers(receivers, attributes)
 
 
 def _bits(numbers: list[int]) -> int:
@@ -100,13 +112,8 @@ def places(path: str, role: FileRole, blob: int, name: str, packed: bytes) -> li
     ]
 
 
-def pack_evidence(facts: Facts) -> bytes:
+def _pack_evidence(facts: Facts, receivers: dict[str, int], numbers: list[int]) -> bytes:
     """What the names of a blob mean, compressed; empty when nothing says it."""
-    receivers: dict[str, int] = {}
-    numbers: list[int] = []
-    for fact in facts.references:
-        if receiver := fact[5]:
-            numbers += (fact[2], fact[3], receivers.setdefault(receiver, len(receivers)))
     if not facts.bindings and not numbers:
         return b""
     bindings = [binding if binding.line else binding[:4] for binding in facts.bindings]
