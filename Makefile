@@ -19,7 +19,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(UV) ## start the server with this repository, or REPO=<folder or https URL>, at PORT (8080)
-	CODE_INSIGHT_PORT=$(PORT) $(RUN) --package code-insight code-insight serve $(REPO)
+	CODE_INSIGHT_PORT=$(PORT) $(RUN) --package code-insight --extra otel code-insight serve $(REPO)
 
 test: $(UV) ## run all tests; those of containers need a Docker engine
 	BASE=$(BASE) $(RUN) --all-packages pytest
