@@ -43,13 +43,13 @@ COPY --from=dependencies /app /app
 RUN python /collect.py /out /app \
  && mkdir -p /volume/data && find /out /volume -exec touch -hd @0 {} +
 
-# In sixteen folders, each to be a layer: a change of one file sends a small part of the source.
+# In 24 folders, each to be a layer: a change of one file sends a small part of the source.
 FROM ${BASE} AS source
 COPY server/image/spread.py /
 COPY server/src /tree/srv
 RUN chmod -R u=rwX,go=rX /tree \
  && python -m compileall -q -s /tree --invalidation-mode unchecked-hash /tree/srv \
- && python /spread.py /tree /out 16 && find /out -exec touch -hd @0 {} +
+ && python /spread.py /tree /out 24 && find /out -exec touch -hd @0 {} +
 
 FROM scratch
 COPY --from=system /out /
@@ -71,6 +71,14 @@ COPY --from=source /out/12 /
 COPY --from=source /out/13 /
 COPY --from=source /out/14 /
 COPY --from=source /out/15 /
+COPY --from=source /out/16 /
+COPY --from=source /out/17 /
+COPY --from=source /out/18 /
+COPY --from=source /out/19 /
+COPY --from=source /out/20 /
+COPY --from=source /out/21 /
+COPY --from=source /out/22 /
+COPY --from=source /out/23 /
 ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \

@@ -10,6 +10,11 @@ import sys
 import zlib
 from pathlib import Path
 
+SEED = 705
+"""The files that there were when it was chosen fall more evenly with it than with any other of 3,000: no folder weighs
+much more than the largest file.
+"""
+
 
 def main(source: Path, target: Path, count: int) -> None:
     """Move the files; every folder is there afterwards, also one that nothing fell into."""
@@ -24,7 +29,7 @@ def main(source: Path, target: Path, count: int) -> None:
 def layer_of(path: Path, count: int) -> int:
     """The number of the folder for `path`."""
     name = importlib.util.source_from_cache(str(path)) if path.suffix == ".pyc" else str(path)
-    return zlib.crc32(name.encode()) % count
+    return zlib.crc32(name.encode(), SEED) % count
 
 
 if __name__ == "__main__":
