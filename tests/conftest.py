@@ -1,6 +1,7 @@
 """What holds for all tests: nobody's own git configuration has a say in them; and the engine that many need."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import docker
@@ -21,6 +22,12 @@ def _no_configuration_of_this_machine() -> Iterator[None]:
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interrupts_are_heard() -> None:
+    """A shell that runs this in the background has it ignore SIGINT, and each program that is started here as well."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
