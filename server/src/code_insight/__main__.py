@@ -113,10 +113,11 @@ def _catalog(
         file_bytes=found.file_bytes_max,
         total_bytes=found.total_bytes_max,
         commits=found.commits_max,
-        history=HistoryLimits(commits=found.history_commits_max),
+        history=HistoryLimits(commits=found.history_commits_max, redact_secrets=found.redact_secrets),
         workers=found.workers,
         parse_seconds=found.parse_seconds_max,
         idle_seconds=_IDLE_SECONDS if stays else 0,
+        redact_secrets=found.redact_secrets,
     )
     return Catalog(found.data_dir.absolute(), limits)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from code_insight import git
 from code_insight.errors import Cancelled, FetchFailed, RepositoryTooLarge, TookTooLong
 from code_insight.model import Change, HistoryEnd, PastCommit
+from code_insight.redaction import redacted
 from code_insight.store import Lineage, Writer
 
 _BATCH = 200
@@ -23,6 +24,7 @@ class HistoryLimits:
     commits: int = 20_000  # of the history of one commit
     step_commits: int = 500  # that one step reads from git
     step_seconds: float = 5.0  # after which one step begins no further batch
+    redact_secrets: bool = False  # in the words of commits
 
     def is_reached(self, found: Lineage) -> bool:
         """Whether there is nothing further back that an index would hold."""
@@ -43,10 +45,24 @@ def extend(
         if limits.is_reached(known):
             return known
         with git.commit_reader(git_dir, git_limits, call) as read:
-            walk = _Walk(writer, read, lambda batch: _changes(git_dir, batch, git_limits, call), limits, call)
+            walk = _Walk(
+                writer,
+                _redacting(read) if limits.redact_secrets else read,
+                lambda batch: _changes(git_dir, batch, git_limits, call),
+                limits,
+                call,
+            )
             found = walk.from_tip(oid)
         writer.set_lineage(oid, found)
         return found
+
+
+def _redacting(read: Callable[[str], PastCommit | None]) -> Callable[[str], PastCommit | None]:
+    def clean(oid: str) -> PastCommit | None:
+        commit = read(oid)
+        return commit and commit._replace(subject=redacted(commit.subject))
+
+    return clean
 
 
 def _changes(git_dir: Path, commits: list[PastCommit], limits: git.GitLimits, call: git.Call) -> list[list[Change]]:

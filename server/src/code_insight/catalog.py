@@ -72,6 +72,7 @@ class CatalogLimits:
     workers: int = 2
     parse_seconds: float = 10.0  # that the symbols of one file may take
     idle_seconds: float = 0.0  # that a worker which has parsed waits for more
+    redact_secrets: bool = False  # in texts and in words of commits, before they are indexed
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,13 @@ class Catalog:
         with self._lock:
             self._parsers = self._parsers or parsing.IdlePool(parse, limits.idle_seconds)
         source = indexing.Source(git_dir, limits.git, call, self._parsers)
-        return source, indexing.IndexLimits(limits.file_bytes, limits.total_bytes, commits=limits.commits, parse=parse)
+        return source, indexing.IndexLimits(
+            limits.file_bytes,
+            limits.total_bytes,
+            commits=limits.commits,
+            parse=parse,
+            redact_secrets=limits.redact_secrets,
+        )
 
     def _make_room(self, busy: Path) -> None:
         """What is held takes no more than allowed on disk, if what is in use lets it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from code_insight import git, languages, parsing, tracing
 from code_insight.errors import Cancelled, FetchFailed, RepositoryEmpty, RepositoryTooLarge, StorageFailed
 from code_insight.model import NO_FACTS, Commit, Facts, FileRole, SkipReason, Symbol, TreeEntry
+from code_insight.redaction import redacted
 from code_insight.store import Base, NewBlob, NewFile, PackedFacts, Writer, is_damaged, pack, set_aside, short
 from code_insight.tracing import Attribute
 
@@ -20,6 +21,7 @@ _PAST_BYTES = 4 << 20  # of a commit of the past, of which nothing is kept
 _DOCUMENTS = frozenset({"markdown", "rst", "text"})
 _LFS = b"version https://git-lfs.github.com/spec/v1"
 _NOTHING = pack(NO_FACTS)
+_REDACTED = 1 << 16  # added to the version of facts
 _MODES = {"120000": SkipReason.SYMLINK, "160000": SkipReason.SUBMODULE}
 
 
@@ -32,6 +34,12 @@ class IndexLimits:
     line_characters: int = 20_000  # a longer line is a machine's: minified, or data
     commits: int = 3  # kept per repository
     parse: parsing.ParseLimits = parsing.ParseLimits()
+    redact_secrets: bool = False  # before anything is made of a text
+
+    @property
+    def facts_version(self) -> int:
+        """Of what is made of a text: another one is made anew."""
+        return parsing.VERSION + (_REDACTED if self.redact_secrets else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,9 @@ def index_commit(
 def _index_commit(
     source: Source, commit: Commit, ref: str, index: Path, limits: IndexLimits, last_used: Mapping[str, float]
 ) -> Indexed:
-    with Writer(index, parsing.VERSION) as writer:
+    if limits.redact_secrets:
+        commit = replace(commit, subject=redacted(commit.subject))
+    with Writer(index, limits.facts_version) as writer:
         writer.try_again(limits.parse.wall_seconds)
         if writer.has_commit(commit.oid, limits.file_bytes):
             writer.add_commit(commit, ref, (), limits.commits, last_used)
@@ -258,8 +268,9 @@ def _text_of(data: bytes, limits: IndexLimits) -> str | SkipReason:
     if "\0" in text:
         return SkipReason.BINARY
     most = limits.line_characters
-    is_minified = len(text) > most and max(map(len, text.split("\n"))) > most
-    return SkipReason.MINIFIED if is_minified else text
+    if len(text) > most and max(map(len, text.split("\n"))) > most:
+        return SkipReason.MINIFIED
+    return redacted(text) if limits.redact_secrets else text
 
 
 def symbols_at(source: Source, limits: IndexLimits, oid: str, blobs: Collection[int]) -> dict[int, list[Symbol]]:

@@ -52,6 +52,7 @@ class Settings:
     history_commits_max: int = 20_000  # of the history of one commit
     workers: int = 2  # processes that parse, per job
     parse_seconds_max: int = 10  # of one file; its symbols are missing if they take longer
+    redact_secrets: bool = False  # whether what has the form of a credential is written over before it is indexed
     connections_max: int = 256
     receive_seconds_max: int = 10  # for a request to arrive whole
     body_bytes_max: int = 1 << 18  # of a request
@@ -228,6 +229,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "history_commits_max": _whole(1, 1_000_000),
     "workers": _whole(1, 64),
     "parse_seconds_max": _whole(1, 3_600),
+    "redact_secrets": _truth,
     "connections_max": _whole(8, 100_000),
     "receive_seconds_max": _whole(1, 3_600),
     "body_bytes_max": _whole(1 << 10, 1 << 22),  # the MCP library reads no more
