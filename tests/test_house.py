@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -208,7 +209,25 @@ def test_the_table_of_bad_inputs_counts_them() -> None:
 
 def test_every_direct_dependency_of_the_server_has_its_reason() -> None:
     project = tomllib.loads((TOP / "server/pyproject.toml").read_text("utf-8"))["project"]
-    names = [re.split(r"[^\w-]", wanted)[0] for wanted in project["dependencies"]]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["otel"]]
+    names = [re.split(r"[^\w-]", one)[0] for one in wanted]
     table = (TOP / "CONTRIBUTING.md").read_text("utf-8").partition("## Direct dependencies")[2].partition("\n## ")[0]
     explained = re.findall(r"(?m)^\| (.+?) \| .+ \|$", table)
     assert [name for name in names if not name.startswith("tree-sitter") and name not in ", ".join(explained)] == []
+    assert f"{len(names)} direct ones, {_locked()} in all" in table
+
+
+def _locked() -> int:
+    options = ["--no-dev", "--no-emit-workspace", "--no-hashes", "--no-annotate", "--no-header", "--quiet", "--offline"]
+    command = [
+        os.environ.get("UV", "uv"),
+        "export",
+        "--locked",
+        "--package",
+        "code-insight",
+        "--extra",
+        "otel",
+        *options,
+    ]
+    lines = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True).stdout.splitlines()
+    return sum("==" in line for line in lines)
