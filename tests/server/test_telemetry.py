@@ -142,6 +142,7 @@ async def test_what_is_no_traceparent_is_nobodys_parent(
 async def test_a_repository_that_is_added_is_fetched_parsed_and_written(
     tmp_path: Path, host: GitHost, hosted: Repository, collector: Collector
 ) -> None:
+    hosted.commit(message="second")  # so that there is a past to be fetched
     hosts = {"CLONE_HOSTS": host.authority, "CLONE_PRIVATE_ADDRESSES": "true", "CA_FILE": str(host.ca_file)}
     with serving(tmp_path, **hosts, **_to(collector)) as server:
         server.wait_until_ready()
