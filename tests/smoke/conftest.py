@@ -46,8 +46,8 @@ def docker_compose_file(image: BuiltImage, repositories: Path) -> Iterator[str]:
     if ran.returncode != 0:
         cannot_run("docker has no compose v2 plugin; on a Debian machine `sudo .ci/engine` installs it")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CODE_INSIGHT_IMAGE", image.reference)
-        patch.setenv("CODE_INSIGHT_SAMPLES", str(repositories))
+        patch.setenv("SMOKE_IMAGE", image.reference)
+        patch.setenv("SMOKE_SAMPLES", str(repositories))
         yield str(HERE / "compose.yml")
 
 
