@@ -71,12 +71,19 @@ class Server:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a page of a server that listens."""
+        status, text, _ = self.ask(path)
+        return status, text
+
+    def ask(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
+        """Status, text and headers, by their names in lower case, of a page of a server that listens."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=sent)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
-                return answer.status, answer.read().decode()
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read().decode(), {k.lower(): v for k, v in answer.headers.items()}
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, error.read().decode()
+                return error.code, error.read().decode(), {k.lower(): v for k, v in error.headers.items()}
 
     def wait_until_ready(self) -> dict[str, Any]:
         deadline = time.monotonic() + 30

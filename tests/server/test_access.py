@@ -4,8 +4,6 @@ import hashlib
 import json
 import re
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,16 +148,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _get(server: Server, path: str, who: str = "", **headers: str) -> tuple[int, str, dict[str, str]]:
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    if who:
-        sent["Authorization"] = f"Bearer {TOKENS.get(who, who)}"
-    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=sent)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read().decode(), {k.lower(): v for k, v in answer.headers.items()}
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode(), {k.lower(): v for k, v in error.headers.items()}
+    token = {"Authorization": f"Bearer {TOKENS.get(who, who)}"} if who else {}
+    return server.ask(path, **headers, **token)
 
 
 def _client(server: Server, who: str, era: str) -> Client[Any]:

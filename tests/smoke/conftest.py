@@ -1,5 +1,6 @@
 """The container tests' image, made of this very tree, and its services, run by Docker Compose."""
 
+import contextlib
 import json
 import os
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import httpx2
@@ -16,6 +18,7 @@ from code_insight_deploy.proofs import BuiltImage
 from docker.models.containers import Container
 
 from tests.places import cannot_run
+from tests.server.git_server import GitHost
 from tests.smoke.places import HERE, INSPECTOR, Service, address_of
 
 MANY_FILES = 1500
@@ -123,6 +126,42 @@ def started(engine: docker.DockerClient, image: BuiltImage, repositories: Path) 
     start = Start(engine, image, repositories)
     yield start
     for container in start.containers:
+        container.remove(force=True)
+
+
+@contextlib.contextmanager
+def beside(
+    engine: docker.DockerClient,
+    image: BuiltImage,
+    host: GitHost,
+    volumes: dict[str, dict[str, str]],
+    settings: dict[str, str],
+    **options: Any,
+) -> Iterator[tuple[Container, str]]:
+    """A container that may clone from `host`, and its address; it shares this machine's loopback."""
+    port = free_port()
+    container = engine.containers.run(
+        image.image_id,
+        detach=True,
+        read_only=True,
+        network_mode="host",
+        tmpfs={"/tmp": "size=64m,noexec", "/data": "size=64m,uid=10001,gid=10001,mode=0700"},
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        volumes=volumes,
+        environment={
+            "CODE_INSIGHT_HOST": "127.0.0.1",
+            "CODE_INSIGHT_PORT": str(port),
+            "CODE_INSIGHT_CLONE_HOSTS": host.authority,
+            "CODE_INSIGHT_CLONE_PRIVATE_ADDRESSES": "true",
+            **settings,
+        },
+        **options,
+    )
+    try:
+        wait_for_info(f"http://127.0.0.1:{port}")
+        yield container, f"http://127.0.0.1:{port}"
+    finally:
         container.remove(force=True)
 
 

@@ -10,7 +10,7 @@ from code_insight_deploy.proofs import BuiltImage
 from docker.models.containers import Container
 
 from tests.server.git_server import GitHost, running
-from tests.smoke.conftest import free_port, wait_for_info
+from tests.smoke.conftest import beside
 from tests.smoke.places import ask, ask_raw
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -37,26 +37,9 @@ def cloning(
     engine: docker.DockerClient, image: BuiltImage, host: GitHost, authority_is_known: bool
 ) -> Iterator[tuple[Container, str]]:
     """A container that may clone from `host`, and its address; it shares this machine's loopback."""
-    port = free_port()
-    container = engine.containers.run(
-        image.image_id,
-        detach=True,
-        read_only=True,
-        network_mode="host",
-        tmpfs={"/tmp": "size=64m,noexec", "/data": "size=64m,uid=10001,gid=10001,mode=0700"},
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],
-        volumes={str(host.ca_file): {"bind": CERTIFICATES, "mode": "ro"}} if authority_is_known else {},
-        environment={
-            "CODE_INSIGHT_HOST": "127.0.0.1",
-            "CODE_INSIGHT_PORT": str(port),
-            "CODE_INSIGHT_CLONE_HOSTS": host.authority,
-            "CODE_INSIGHT_CLONE_PRIVATE_ADDRESSES": "true",
-        },
-    )
-    wait_for_info(f"http://127.0.0.1:{port}")
-    yield container, f"http://127.0.0.1:{port}"
-    container.remove(force=True)
+    volumes = {str(host.ca_file): {"bind": CERTIFICATES, "mode": "ro"}} if authority_is_known else {}
+    with beside(engine, image, host, volumes, {}) as found:
+        yield found
 
 
 async def test_a_repository_is_cloned_from_a_host_whose_certificate_is_good(

@@ -14,7 +14,7 @@ from tests.places import HOUSE
 from tests.server.bad_repositories import CPP_BOMB
 from tests.server.git_server import GitHost, running
 from tests.server.places import Repository
-from tests.smoke.conftest import free_port, wait_for_info
+from tests.smoke.conftest import beside
 from tests.smoke.places import ask, ask_raw
 
 LARGE, SMALL = (
@@ -44,33 +44,14 @@ def machine(
     request: pytest.FixtureRequest, engine: docker.DockerClient, image: BuiltImage, host: GitHost, hungry: Path
 ) -> Iterator[tuple[Container, str]]:
     """A container with so much memory, and its address; it shares this machine's loopback."""
-    port = free_port()
-    container = engine.containers.run(
-        image.image_id,
-        detach=True,
-        read_only=True,
-        mem_limit=request.param,
-        memswap_limit=request.param,
-        network_mode="host",
-        tmpfs={"/tmp": "size=64m,noexec", "/data": "size=64m,uid=10001,gid=10001,mode=0700"},
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],
-        volumes={
-            str(hungry.parent): {"bind": "/repositories", "mode": "ro"},
-            str(host.ca_file): {"bind": "/ca.pem", "mode": "ro"},
-        },
-        environment={
-            "CODE_INSIGHT_HOST": "127.0.0.1",
-            "CODE_INSIGHT_PORT": str(port),
-            "CODE_INSIGHT_LOCAL_FOLDERS": "/repositories",
-            "CODE_INSIGHT_CA_FILE": "/ca.pem",
-            "CODE_INSIGHT_CLONE_HOSTS": host.authority,
-            "CODE_INSIGHT_CLONE_PRIVATE_ADDRESSES": "true",
-        },
-    )
-    wait_for_info(f"http://127.0.0.1:{port}")
-    yield container, f"http://127.0.0.1:{port}"
-    container.remove(force=True)
+    memory = {"mem_limit": request.param, "memswap_limit": request.param}
+    volumes = {
+        str(hungry.parent): {"bind": "/repositories", "mode": "ro"},
+        str(host.ca_file): {"bind": "/ca.pem", "mode": "ro"},
+    }
+    settings = {"CODE_INSIGHT_LOCAL_FOLDERS": "/repositories", "CODE_INSIGHT_CA_FILE": "/ca.pem"}
+    with beside(engine, image, host, volumes, settings, **memory) as found:
+        yield found
 
 
 @pytest.mark.parametrize("machine", [LARGE, SMALL], indirect=True)

@@ -28,7 +28,7 @@ Json = dict[str, Any]
 PACKAGE = "code-insight"
 """The distribution whose dependencies are in the image."""
 EXTRA = "otel"
-"""Of its optional ones, those that the Dockerfile installs too."""
+"""Of its optional ones, those that the Dockerfile installs too: traces cannot be sent without."""
 LOCK = "uv.lock"
 PROJECT = frozenset({LOCK, "pyproject.toml", "server/pyproject.toml", "deploy/pyproject.toml"})
 """All that uv reads to tell what is locked."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import docker.errors
 
-from code_insight_deploy import apps, images, locks, registry, source
+from code_insight_deploy import apps, attestations, images, locks, registry, source
 from code_insight_deploy.apps import App
 from code_insight_deploy.errors import BadConfig, DeployError, Refused
 from code_insight_deploy.ledger import Ledger
@@ -25,8 +25,6 @@ BUILDKIT_SINCE = (1, 39)
 SECONDS = 20
 NOWHERE = "sha256:" + "0" * 64
 """A digest that no registry has, to ask whether one answers."""
-TRACES = "otel"
-"""The server's extra without which it does not start when it is asked for traces."""
 SETTLED = frozenset({"started", "stopped", "suspended"})
 INSTALL_FLYCTL = "Install it (https://fly.io/docs/flyctl/install), or release with --engine machines, which needs none."
 
@@ -157,10 +155,10 @@ def _traces(seen: Examination) -> str:
             f"Remove it there, and call `fly secrets set {secrets[0]}=…`.",
         )
     dockerfile = source.top_folder(seen.wishes.folder) / "Dockerfile"
-    if asked and not (dockerfile.exists() and f"--extra {TRACES}" in dockerfile.read_text("utf-8")):
+    if asked and not (dockerfile.exists() and f"--extra {attestations.EXTRA}" in dockerfile.read_text("utf-8")):
         raise BadConfig(
             f"[env] of {seen.app.config.name} has {asked[0]}, and the image would lack the packages for traces",
-            f"Let the Dockerfile's `uv export` have `--extra {TRACES}`, or remove OTEL_… there.",
+            f"Let the Dockerfile's `uv export` have `--extra {attestations.EXTRA}`, or remove OTEL_… there.",
         )
     return f"asked for by {', '.join(asked)}" if asked else "not asked for"
 

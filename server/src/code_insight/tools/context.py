@@ -262,8 +262,8 @@ def _not_seen(found: impact.Impact) -> str:
     if found.changed and found.changed.unread:
         parts.append(f"symbols of {counted(found.changed.unread, 'changed file')}")
     if found.gone.unknown:
-        step = f" (add_repository with ref={found.gone.before} tells)" if found.gone.before else ""
-        parts.append(f"what is gone from {counted(len(found.gone.unknown), 'changed file')}{step}")
+        way = f" (add_repository with ref={found.gone.before} tells)" if found.gone.before else ""
+        parts.append(f"what is gone from {counted(len(found.gone.unknown), 'changed file')}{way}")
     if unseen.without_symbols:
         parts.append(f"{counted(unseen.without_symbols, 'file')} too large or not parsed")
     if unseen.history is not HistoryEnd.ROOT:

@@ -8,8 +8,6 @@ import json
 import random
 import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,14 +66,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Place]:
 
 
 def _get(server: Server, token: str = "", path: str = "/llms.txt") -> tuple[int, str, dict[str, str]]:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read().decode(), {k.lower(): v for k, v in answer.headers.items()}
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode(), {k.lower(): v for k, v in error.headers.items()}
+    return server.ask(path, **({"Authorization": f"Bearer {token}"} if token else {}))
 
 
 def _client(server: Server, token: str, era: str = "2026-07-28") -> Client[Any]:
