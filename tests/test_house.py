@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import functools
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -17,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from code_insight import settings
+from code_insight import __main__, settings, telemetry
+from code_insight.catalog import Catalog
 from code_insight.settings import Settings
 from code_insight.web.pages.clients import clients
 from code_insight_deploy.flysim.api import Api
@@ -95,6 +97,13 @@ async def test_the_page_of_tools_is_what_the_tools_say() -> None:
     generate = _load(TOP / "docs/generate.py")
     written = (TOP / "docs/tools.md").read_text("utf-8")
     assert written == generate.page(await generate.definitions()), "run `make docs`"
+
+
+@pytest.mark.parametrize("file", ["fly.toml", "fly-test001.toml"])
+def test_fly_gives_the_server_the_time_that_it_may_take_to_end(file: str) -> None:
+    jobs = inspect.signature(Catalog.close).parameters["wait_seconds"].default
+    given = tomllib.loads((TOP / file).read_text("utf-8"))["kill_timeout"]
+    assert __main__._GRACE_SECONDS + jobs + telemetry._FLUSH_SECONDS < given
 
 
 def test_the_page_of_clients_is_what_the_front_page_says() -> None:

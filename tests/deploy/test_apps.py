@@ -148,7 +148,7 @@ def test_a_machine_is_configured_as_the_file_says() -> None:
         ],
         "mounts": [{"name": "data", "path": "/data"}],
         "metadata": {"fly_platform_version": "v2", "fly_process_group": "app"},
-        "stop_config": {"timeout": "10s", "signal": "SIGTERM"},
+        "stop_config": {"timeout": "15s", "signal": "SIGTERM"},
     }
 
 
@@ -190,7 +190,7 @@ def as_fly_tells_it(config: dict[str, Any]) -> dict[str, Any]:
         "metadata": {"fly_release_version": "7"},
         "dns": {},
         "init": {},
-        "stop_config": {"timeout": "0m10s", "signal": "SIGTERM"},
+        "stop_config": {"timeout": "0m15s", "signal": "SIGTERM"},
     }
 
 
@@ -208,7 +208,7 @@ def test_a_machine_that_is_as_wanted_has_no_differences() -> None:
         ({"guest": {"cpu_kind": "shared", "cpus": 1, "memory_mb": 256}}, "guest.memory_mb 256 → 1024"),
         ({"env": {"FLY_PROCESS_GROUP": "app", "PRIMARY_REGION": "fra", "OLD": "1"}}, "env.OLD 1 → (none)"),
         ({"env": {"FLY_PROCESS_GROUP": "app", "PRIMARY_REGION": "ams"}}, "env.PRIMARY_REGION ams → fra"),
-        ({"stop_config": {"timeout": "5s", "signal": "SIGTERM"}}, "stop_config.timeout 5s → 10s"),
+        ({"stop_config": {"timeout": "5s", "signal": "SIGTERM"}}, "stop_config.timeout 5s → 15s"),
         ({"mounts": None}, "mounts (none) → [{'name': 'data', 'path': '/data'}]"),
     ],
 )

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 _URL_PATH = re.compile(r" with url: \S+")  # of a collector, in errors of connections: it may hold a key
 _VALUE_CHARACTERS = 200  # of an attribute
 _SECONDS_BETWEEN_LINES = 300.0  # about a collector that comes and goes
-_FLUSH_SECONDS = 2.0  # of the ten between a signal and the end of a Fly machine
+_FLUSH_SECONDS = 2.0  # of the 15 between a signal and the end of a Fly machine
 
 
 class Telemetry:

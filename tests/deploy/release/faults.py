@@ -81,7 +81,7 @@ FIRST = "The first release of an app"
 OURS = "Our own process"
 TOO_MANY: Any = {"status": 429, "headers": {"Retry-After": "1"}}
 OTHER_IMAGE = {"tree": "0" * 40, "machine": {"id": "another", "version": "another", "image_ref": ""}}
-BLUE_GREEN = situations.file_says(("kill_timeout = 10\n", 'kill_timeout = 10\n[deploy]\n  strategy = "bluegreen"\n'))
+BLUE_GREEN = situations.file_says(("kill_timeout = 15\n", 'kill_timeout = 15\n[deploy]\n  strategy = "bluegreen"\n'))
 
 ROWS = (
     # The platform's API

@@ -34,7 +34,7 @@ TOML = """\
 app = "code-insight-test"
 primary_region = "fra"
 kill_signal = "SIGTERM"
-kill_timeout = 10
+kill_timeout = 15
 
 [http_service]
   internal_port = 8080
