@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from code_insight.errors import InvalidArgument
 from code_insight.model import SymbolKind
-from code_insight.queries.context import Context, Piece, ReasonKind, context, ranked_paths, task_of
+from code_insight.queries.context import Context, Piece, Reason, ReasonKind, context, ranked_paths, task_of
 from code_insight.queries.context.task import Place
 from code_insight.queries.stems import places_of, stem, terms_of
 from code_insight.store import IndexedCommit
@@ -73,19 +73,39 @@ def test_a_word_is_found_as_a_hump_and_not_within_another_word() -> None:
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        ('  File "/app/shop/cart.py", line 12, in fill', Place("/app/shop/cart.py", 12)),
-        ("    at fill (/app/src/cart.ts:10:5)", Place("/app/src/cart.ts", 10)),
-        ("    at com.example.Cart.fill(Cart.java:12)", Place("Cart.java", 12)),
-        ("   at Shop.Cart.Fill(Int32 n) in C:\\src\\Cart.cs:line 12", Place("C:/src/Cart.cs", 12)),
+        ('  File "/app/shop/cart.py", line 12, in fill', Place("/app/shop/cart.py", 12, "fill")),
+        ("    at fill (/app/src/cart.ts:10:5)", Place("/app/src/cart.ts", 10, "fill")),
+        ("    at async Cart.fill (/app/src/cart.ts:10:5)", Place("/app/src/cart.ts", 10, "fill")),
+        ("    at com.example.Cart.fill(Cart.java:12)", Place("Cart.java", 12, "fill")),
+        ("   at Shop.Cart.Fill(Int32 n) in C:\\src\\Cart.cs:line 12", Place("C:/src/Cart.cs", 12, "Fill")),
         ("\t/go/src/shop/cart.go:55 +0x1d", Place("/go/src/shop/cart.go", 55)),
-        ("lib/cart.rb:12:in `fill'", Place("lib/cart.rb", 12)),
+        ("lib/cart.rb:12:in `fill'", Place("lib/cart.rb", 12, "fill")),
+        ("lib/cart.rb:12:in 'Shop::Cart#fill'", Place("lib/cart.rb", 12, "fill")),
         ("             at ./src/cart.rs:12:5", Place("./src/cart.rs", 12)),
-        ("#1  0x4005 in fill (n=1) at cart.c:12", Place("cart.c", 12)),
+        ("#1  0x4005 in fill (n=1) at cart.c:12", Place("cart.c", 12, "fill")),
         ("see docs/carts/index.md, please", Place("docs/carts/index.md")),
     ],
 )
-def test_a_path_is_recognised_with_its_line(line: str, place: Place) -> None:
+def test_a_path_is_recognised_with_its_line_and_function(line: str, place: Place) -> None:
     assert place in task_of(f"It fails\n{line}\n").places
+
+
+def test_the_innermost_line_of_a_stack_trace_comes_first() -> None:
+    java = "E: no\n\tat a.B.c(B.java:3)\n\tat a.B.d(B.java:9)\n"
+    lines = [[place.line for place in task_of(trace).places if place.line] for trace in (TRACE, java)]
+    assert lines == [[19, 5], [3, 9]]
+
+
+def test_what_every_stack_trace_has_is_no_word_of_it() -> None:
+    words = set(task_of(TRACE).words.values())
+    assert {"cli", "door", "knock"} <= words
+    assert words.isdisjoint({"usr", "lib", "site", "packages", "bazaar", "traceback", "recent", "call"})
+
+
+def test_lines_of_a_log_that_differ_in_numbers_alone_count_once() -> None:
+    log = "".join(f"12:00:{second:02} GET /carts/{second * 7} 200\n" for second in range(60))
+    task = task_of(f"It stops\n{log}12:01:00 lost connection\n")
+    assert task.terms[stem("carts")] == task.terms[stem("connection")]
 
 
 def test_what_looks_like_code_is_a_name() -> None:
@@ -114,9 +134,26 @@ def test_a_task_of_100_kb_of_any_shape_is_read(bazaar: IndexedCommit, text: str)
 
 def test_a_stack_trace_leads_to_the_functions_that_it_names(bazaar: IndexedCommit) -> None:
     found = context(bazaar, TRACE)
-    assert set(names(found.code)[:2]) == {"main", "knock"}
+    assert names(found.code)[:2] == ["knock", "main"]
     assert {file.file.path for file in found.files[:2]} == {"src/bazaar/doors.py", "src/bazaar/cli.py"}
     assert reasons(found, "knock") >= {ReasonKind.PLACE}
+
+
+def test_a_stack_trace_of_another_commit_leads_to_the_function_that_it_names(tmp_path: Path) -> None:
+    text = "def open():\n    return 1\n\n\n" + "x = 1\n" * 40 + "def close():\n    return 2\n"
+    indexed = index(tmp_path, {"shop/door.py": text})
+    found = context(indexed, 'Traceback\n  File "/srv/shop/door.py", line 2, in close\n')
+    assert names(found.code)[0] == "close"
+    assert found.code[0].reasons == (Reason(ReasonKind.NAMED, "close"),)
+
+
+def test_of_a_long_definition_the_lines_around_the_named_one_are_given(tmp_path: Path) -> None:
+    indexed = index(tmp_path, {"door.py": "def door():\n" + "".join(f"    x = {n}\n" for n in range(2, 400))})
+    piece = context(indexed, "it fails at door.py:300 always").code[0]
+    assert piece.symbol
+    assert (piece.symbol.start_line, piece.symbol.end_line) == (1, 399)
+    assert "    x = 300" in piece.lines
+    assert len(piece.lines) < 40
 
 
 def test_a_question_in_words_leads_to_the_function_that_has_them(bazaar: IndexedCommit) -> None:

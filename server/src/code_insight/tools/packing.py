@@ -11,8 +11,7 @@ from code_insight.store import IndexedCommit
 from code_insight.tools.answers import Answer, Section, about, answer, day, head, shorten, visible
 
 _LISTED_SHARE = 0.5  # of the budget at most for what is only named; the rest is for whole definitions
-_LONGEST_WHOLE = 150  # lines
-_LONGEST_LINE = 400  # characters; a definition with a longer one is not shown whole, since no line is cut
+_LONGEST_LINE = 400  # characters; a piece with a longer one is only named, since no line is cut
 _REASONS = 2
 _TITLES = ("Code, best first", "Tests", "Documents")
 
@@ -84,9 +83,9 @@ def _file(place: int, path: str, reasons: tuple[Reason, ...]) -> str:
 def _row(piece: Piece) -> str:
     """One line for a piece: where, what, why."""
     symbol = piece.symbol
-    place = f"  {piece.file.path}:{piece.first}-{piece.last}"
     if symbol is None:
-        return f"{place}  — {_because(piece.reasons)}"
+        return f"  {piece.file.path}:{piece.first}-{piece.last}  — {_because(piece.reasons)}"
+    place = f"  {piece.file.path}:{symbol.start_line}-{symbol.end_line}"
     name = symbol.name if symbol.kind is SymbolKind.HEADING else shorten(symbol.signature or symbol.name, 150)
     inside = f"  [{symbol.container}]" if symbol.container and symbol.container not in name else ""
     doc = sentence(" ".join(symbol.doc.partition("\n\n")[0].split()), 90)
@@ -94,8 +93,8 @@ def _row(piece: Piece) -> str:
 
 
 def _whole(piece: Piece) -> str:
-    """All lines of a piece with their numbers; "" when they are too many, or one is too long."""
-    if len(piece.lines) > _LONGEST_WHOLE or any(len(line) > _LONGEST_LINE for line in piece.lines):
+    """The lines of a piece with their numbers; "" when one is too long."""
+    if any(len(line) > _LONGEST_LINE for line in piece.lines):
         return ""
     return "\n".join(f"{number:>6}  {line}" for number, line in enumerate(piece.lines, start=piece.first))
 

@@ -9,7 +9,7 @@ from code_insight.errors import InvalidArgument
 from code_insight.model import FileRole, SourceFile, Symbol, SymbolKind
 from code_insight.queries import graph
 from code_insight.queries.context.commits import Similar
-from code_insight.queries.context.task import Task, task_of
+from code_insight.queries.context.task import Place, Task, task_of
 from code_insight.queries.context.weighing import Ranked, Reason, ReasonKind, Weighing
 from code_insight.queries.files import text_lines
 from code_insight.queries.relevance import Passage
@@ -20,7 +20,8 @@ from code_insight.store import IndexedCommit, Reader
 _FILES = {FileRole.SOURCE: 12, FileRole.TEST: 6, FileRole.DOCUMENT: 5}  # that pieces are taken from
 _PIECES_OF_A_FILE = 3
 _LEAST_OF_BEST = 0.5  # what a passage must have of the score of its file's best
-_WINDOW = 12  # lines around a place that stands in no symbol
+_LONGEST = 150  # lines of a definition that is given whole; of a longer one, those around what matters
+_WINDOW = 12  # lines around a place, each way
 _CENTRES = 3  # pieces whose neighbours are looked for
 _NEIGHBOURS = 3  # of each, in each direction
 _MOST_USES = 300  # of a name: who uses one that is used more often says little
@@ -32,9 +33,9 @@ class Piece:
     """Some lines that matter."""
 
     file: SourceFile
-    symbol: Symbol | None  # that they define; None when they stand outside of all
+    symbol: Symbol | None  # that they define, or a part of it when it is long; None when they stand outside of all
     first: int
-    lines: tuple[str, ...]  # all of them
+    lines: tuple[str, ...]
     reasons: tuple[Reason, ...]
 
     @property
@@ -113,13 +114,16 @@ class _Pieces:
     def _named(self, files: dict[str, SourceFile]) -> Iterator[Piece]:
         for place in self._weighing.places:
             if (file := files.get(place.path)) and place.line:
-                symbol = innermost(self._reader.symbols_in(file.path), place.line)
+                symbol = _meant(self._reader.symbols_in(file.path), place)
+                around = range(place.line - _WINDOW, place.line + _WINDOW + 1)
                 reason = Reason(ReasonKind.PLACE, str(place.line))
-                if piece := self._piece(file, symbol, place.line - _WINDOW, place.line + _WINDOW, (reason,)):
+                if symbol and not symbol.start_line <= place.line <= symbol.end_line:
+                    reason = Reason(ReasonKind.NAMED, symbol.qualified_name)
+                if piece := self._piece(file, symbol or around, (reason,), place.line):
                     yield piece
         for symbol in [symbol for symbol in self._weighing.named if symbol.path in files][:_NAMED_FIRST]:
             reason = Reason(ReasonKind.NAMED, symbol.qualified_name)
-            if piece := self._piece(files[symbol.path], symbol, 0, 0, (reason,)):
+            if piece := self._piece(files[symbol.path], symbol, (reason,)):
                 yield piece
 
     def _of_file(self, ranked: Ranked) -> Iterator[tuple[float, Passage]]:
@@ -135,7 +139,9 @@ class _Pieces:
         reasons = [Reason(ReasonKind.WORDS, self._weighing.words(passage.terms))]
         commits = [commit for commit in self._weighing.commits if path in commit.paths]
         reasons += [Reason(ReasonKind.COMMIT, commit.entry.oid[:10]) for commit in commits[:1]]
-        return self._piece(passage.file, passage.symbol, passage.first, passage.last, tuple(reasons))
+        lines = [number for number, _ in passage.lines]
+        where = passage.symbol or range(passage.first, passage.last + 1)
+        return self._piece(passage.file, where, tuple(reasons), lines[len(lines) // 2])
 
     def neighbours(self, indexed: IndexedCommit, centres: list[Piece]) -> Iterator[Piece]:
         """Who uses what matters most, and whom it uses, where that is sure."""
@@ -168,27 +174,31 @@ class _Pieces:
         left = _NEIGHBOURS
         for symbol in dict.fromkeys(symbols):
             file = self._reader.file(symbol.path)
-            if left and file and (piece := self._piece(file, symbol, 0, 0, (reason,))):
+            if left and file and (piece := self._piece(file, symbol, (reason,))):
                 left -= 1
                 yield piece
 
-    def _piece(
-        self,
-        file: SourceFile,
-        symbol: Symbol | None,
-        first: int,
-        last: int,
-        reasons: tuple[Reason, ...],
-    ) -> Piece | None:
-        """The lines of the symbol, else those given; None when they were given before."""
-        if symbol:
-            first, last = symbol.start_line, symbol.end_line
+    def _piece(self, file: SourceFile, where: Symbol | range, reasons: tuple[Reason, ...], at: int = 0) -> Piece | None:
+        """The lines of a symbol, of a long one those around `at`, or those given; None when they were given before."""
+        symbol = None if isinstance(where, range) else where
         lines = text_lines(self._reader.text(file.blob))
+        first, last = (where.start, where.stop - 1) if isinstance(where, range) else (where.start_line, where.end_line)
         first, last = max(1, first), min(last, len(lines))
         if (file.path, first, last) in self._seen or first > last:
             return None
         self._seen.add((file.path, first, last))
+        if last - first >= _LONGEST:
+            first = min(max(first, at - _WINDOW), last - 2 * _WINDOW)
+            last = first + 2 * _WINDOW
         return Piece(file, symbol, first, tuple(lines[first - 1 : last]), reasons)
+
+
+def _meant(symbols: list[Symbol], place: Place) -> Symbol | None:
+    """What a line of a trace stands in: the nearest of the name that the trace has, which may be of another commit."""
+    named = [symbol for symbol in symbols if place.function and symbol.name == place.function]
+    nearest = min(named, key=lambda symbol: abs(symbol.start_line - place.line), default=None)
+    inner = innermost(symbols, place.line)
+    return inner if nearest is None or (inner and inner.name == place.function) else nearest
 
 
 def _shown_as(file: SourceFile) -> FileRole:

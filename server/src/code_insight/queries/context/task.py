@@ -20,6 +20,11 @@ _LONGEST = 300  # characters of a path or name
 _PLACE = re.compile(
     r"((?:[A-Za-z]:)?[\w.+@~/-]*[\w+~-]\.[A-Za-z]\w{0,7}|[\w.+@~-]*(?:/[\w.+@~-]+)+)(?::(\d{1,7}))?\b.*"
 )
+_CALLED = re.compile(r"\bat (?:async |new )?([\w$.<>]{1,300}) ?\(")  # JavaScript, Java, C#
+_INSIDE = re.compile(r"\bin [`']?([\w$.#:]{1,300})")  # Python, Ruby, gdb
+_LAST_NAME = re.compile(r"[\w$]+$")
+_LAST_IS_INNERMOST = "Traceback (most recent call last):"  # Python
+_DIGITS = re.compile(r"\d+")
 _WHOLE = re.compile(r"\w[\w-]*")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#)[A-Za-z_$][\w$]*)*(\(\))?")
 _LOOKS_LIKE_CODE = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]|\w_\w|\w(?:\.|::|->|#)\w|^_")
@@ -32,6 +37,7 @@ class Place:
 
     path: str
     line: int = 0  # 0 for none
+    function: str = ""  # that a stack trace says the line stands in; "" for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +47,57 @@ class Task:
     terms: dict[str, float]  # stem → what it counts for, the weightiest first
     words: dict[str, str]  # stem → a word of it
     wholes: dict[str, float]  # stem of a whole word, identifiers in one piece → what it counts for
-    places: tuple[Place, ...]  # in order; the lines of a stack trace among them
+    places: tuple[Place, ...]  # those with a line first: of a stack trace the innermost before all
     names: tuple[str, ...]  # that look like code, in order
 
 
 def task_of(text: str) -> Task:
     """What the text speaks of; takes a time linear in its length."""
-    places = tuple(dict.fromkeys(_places(text)))[:_MOST_PLACES]
-    first, _, rest = text.strip().partition("\n")
+    places, told = _read(text)
+    first, _, rest = told.strip().partition("\n")
     counts: Counter[str] = Counter()
     words: dict[str, str] = {}
-    for stem, word in terms_of(text):
+    for stem, word in terms_of(told):
         counts[stem] += 1
         words.setdefault(stem, word)
     in_first = {stem for stem, _ in terms_of(first)} if rest else set()
     weights = {stem: (1 + math.log(count)) * (_FIRST_LINE if stem in in_first else 1) for stem, count in counts.items()}
-    wholes = dict.fromkeys(_wholes(text), 1.0) | dict.fromkeys(_wholes(first), _FIRST_LINE)
+    wholes = dict.fromkeys(_wholes(told), 1.0) | dict.fromkeys(_wholes(first), _FIRST_LINE)
     best = sorted(weights, key=lambda stem: (-weights[stem], -len(stem), stem))[:_MOST_TERMS]
     terms = {stem: weights[stem] for stem in best}
     return Task(terms, words, wholes, places, tuple(dict.fromkeys(_names(text)))[:_MOST_NAMES])
 
 
+def _read(text: str) -> tuple[tuple[Place, ...], str]:
+    """The places that a text names, and what it says beside: no folders of traces, no line twice but for numbers."""
+    frames: list[Place] = []
+    others: list[Place] = []
+    told: dict[str, str] = {}
+    for line in text.replace('", line ', ":").replace(":line ", ":").split("\n"):
+        words = []
+        for word in _BETWEEN.split(line.replace(_LAST_IS_INNERMOST, "")):
+            match = _PLACE.fullmatch(word.replace("\\", "/")) if len(word) <= _LONGEST else None
+            if match and match[2]:
+                frames.append(Place(match[1], int(match[2]), _function(line)))
+                word = match[1].rpartition("/")[2]
+            elif match:
+                others.append(Place(match[1]))
+            words.append(word)
+        told.setdefault(_DIGITS.sub("0", line), " ".join(words))
+    if _LAST_IS_INNERMOST in text:
+        frames.reverse()
+    return tuple(dict.fromkeys(frames + others))[:_MOST_PLACES], "\n".join(told.values())
+
+
+def _function(line: str) -> str:
+    """Which function a line of a stack trace says that it is in."""
+    match = _CALLED.search(line) or _INSIDE.search(line)
+    name = _LAST_NAME.search(match[1]) if match else None
+    return name[0] if name else ""
+
+
 def _wholes(text: str) -> Iterator[str]:
     return (whole(word) for word in _WHOLE.findall(text) if len(word) <= _LONGEST and is_telling(word.lower()))
-
-
-def _places(text: str) -> Iterator[Place]:
-    """Paths, with the line where one follows: "a.py", line 12 · a.go:12 · a.cs:line 12 · (A.java:12)."""
-    for word in _BETWEEN.split(text.replace('", line ', ":").replace(":line ", ":")):
-        if len(word) <= _LONGEST and (match := _PLACE.fullmatch(word.replace("\\", "/"))):
-            yield Place(match[1], int(match[2] or 0))
 
 
 def _names(text: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from code_insight.model import SourceFile, Symbol
@@ -145,7 +145,7 @@ class Weighing:
             best = max((common for common, _ in same), default=0)
             meant = [path for common, path in same if common == best]
             if len(meant) <= _HOMONYM_FILES:
-                found += [Place(path, place.line) for path in meant]
+                found += [replace(place, path=path) for path in meant]
         return found
 
     def _named(self) -> list[Symbol]:
