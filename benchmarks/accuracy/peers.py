@@ -1,12 +1,14 @@
 """What others make of the same repository: the cost of their index, and how right they are about who calls whom.
 
-    python benchmarks/accuracy/peers.py REPOSITORY INDEX.scip [BELOW] [--asked 300] [--only NAME]...
+    python benchmarks/accuracy/peers.py REPOSITORY INDEX.scip [BELOW] [--asked 300] [--minutes 20] [--only NAME]...
 
 Each peer is installed at the version that stands here, from PyPI into an environment of its own or from npm into a
 folder of its own, indexes its own copy of the repository under a home of its own, and is asked over MCP (stdio) who
 calls each of the same functions, drawn by lot from those that stand in no other and whose name is called anywhere.
 code-insight goes the same way.
-What a peer cannot do without fetching from elsewhere is said instead of its figures.
+What a peer cannot do without fetching from elsewhere is said instead of its figures. A peer whose index is not done
+within the minutes is stopped, and its row says what it had taken by then. One that has not answered everything within
+as many is judged by those that it was asked.
 
 Truth is that of callers.py. An answer counts as false only where the type checker resolved every call of that name in
 the caller to something else; where the caller has no call of that name it is no answer about calls, and only counted
@@ -29,7 +31,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +50,7 @@ from rich.table import Table
 sys.path.append(str(Path(__file__).resolve().parent.parent / "speed"))
 import indexing
 
-_INDEX_SECONDS = 600
+_INSTALL_SECONDS = 600
 _ANSWER_SECONDS = 60
 _SEED = 20261125
 
@@ -252,7 +254,7 @@ def install(peer: Peer, installed: Path) -> Path:
         commands += [["uv", "pip", "install", *python, package] for package in peer.packages]
     for command in [] if programs.exists() else commands:
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(command, check=True, capture_output=True, timeout=_INDEX_SECONDS)
+        subprocess.run(command, check=True, capture_output=True, timeout=_INSTALL_SECONDS)
     return programs
 
 
@@ -273,6 +275,12 @@ class Truth:
         around = [one for one in named if one.start_line <= said.line <= one.end_line]
         best = min(around or named, key=lambda one: abs(one.name_line - said.line), default=None)
         return self.outermost[best.path, best.qualified_name] if best else None
+
+    def of_first(self, count: int) -> Truth:
+        """The same of the first that are asked."""
+        nodes = {(symbol.path, symbol.qualified_name) for symbol in self.asked[:count]}
+        edges = frozenset(edge for edge in self.edges if edge[1] in nodes)
+        return replace(self, asked=self.asked[:count], edges=edges)
 
 
 def truth_of(repository: Path, index: Path, below: str, most: int) -> Truth:
@@ -320,17 +328,27 @@ class Answers:
     milliseconds: list[float]
     failed: int  # questions that were answered with an error
 
+    @property
+    def asked(self) -> int:
+        """How many questions it was asked."""
+        return len(self.milliseconds) + self.failed
 
-async def answers(peer: Peer, command: list[str], copy: Path, environment: Mapping[str, str], truth: Truth) -> Answers:
-    """Ask everything, one after the other."""
+
+async def answers(
+    peer: Peer, command: list[str], copy: Path, environment: Mapping[str, str], truth: Truth, seconds: float
+) -> Answers:
+    """Ask everything, one after the other, until the seconds are over."""
     edges: set[tuple[callers.Node, callers.Node]] = set()
     times: list[float] = []
     failed = 0
     log = copy.parent / "log"
     transport = StdioTransport(command[0], command[1:], env=dict(environment), cwd=str(copy), log_file=log)
     async with Client(transport, timeout=_ANSWER_SECONDS) as client:
+        end = time.perf_counter() + seconds
         for symbol in truth.asked:
             began = time.perf_counter()
+            if began > end:
+                break
             try:
                 said = [
                     one
@@ -375,8 +393,8 @@ def judged(truth: Truth, said: Answers) -> list[str]:
     return [*(f"{share:.3f}" for share in (precision, recall, f1, exact)), str(elsewhere)]
 
 
-def row(peer: Peer, repository: Path, folder: Path, installed: Path, truth: Truth) -> list[str]:
-    """The figures of one peer."""
+def row(peer: Peer, repository: Path, folder: Path, installed: Path, truth: Truth, seconds: float) -> list[str]:
+    """The figures of one peer; only what its index had taken when it was stopped."""
     programs = install(peer, installed)
     copy, home = folder / "copy" / repository.name, folder / "home"
     for path in (copy, home):
@@ -389,17 +407,24 @@ def row(peer: Peer, repository: Path, folder: Path, installed: Path, truth: Trut
         environment[key] = value.replace("{home}", str(home)).replace("{programs}", str(programs))
     own = () if peer.packages else (sys.executable,)
     index, serve = ([word.replace("{copy}", str(copy)) for word in (*own, *each)] for each in (peer.index, peer.serve))
-    cost = indexing.run(["timeout", str(_INDEX_SECONDS), *index], copy, environment, folder)
-    said = asyncio.run(answers(peer, serve, copy, environment, truth))
+    try:
+        cost = indexing.run(index, copy, environment, folder, seconds)
+    except indexing.Stopped as stopped:
+        return [*(f"> {figure}" for figure in _figures(stopped.cost)), str(stopped)]
+    said = asyncio.run(answers(peer, serve, copy, environment, truth, seconds))
     if not said.milliseconds:
         raise RuntimeError("no question was answered")
     ordered = sorted(said.milliseconds)
     return [
-        *(f"{cost.cpu:.1f}", f"{cost.memory:.0f}", f"{cost.disk:.1f}"),
+        *_figures(cost),
         f"{statistics.median(ordered):.1f} ({ordered[len(ordered) * 9 // 10]:.1f})",
-        *judged(truth, said),
-        str(said.failed),
+        *judged(truth.of_first(said.asked), said),
+        f"{said.failed} of {said.asked}",
     ]
+
+
+def _figures(cost: indexing.Cost) -> tuple[str, str, str]:
+    return f"{cost.cpu:.1f}", f"{cost.memory:.0f}", f"{cost.disk:.1f}"
 
 
 def main() -> None:
@@ -409,6 +434,7 @@ def main() -> None:
     parser.add_argument("index", type=Path)
     parser.add_argument("below", nargs="?", default="")
     parser.add_argument("--asked", type=int, default=300, help="functions whose callers are asked for")
+    parser.add_argument("--minutes", type=float, default=20, help="of indexing, and of answering, for each peer")
     parser.add_argument("--only", action="append", default=[], help="a peer's name")
     parser.add_argument("--installed", type=Path, help="where peers are installed, and stay for the next run")
     options = parser.parse_args()
@@ -417,7 +443,7 @@ def main() -> None:
     title = f"{repository.name}: callers of {len(truth.asked)} functions, {len(truth.edges):,} true"
     table = Table(title=title)
     heads = ("peer", "version", "index: CPU s", "MB at most", "MB on disk", "answer ms (90th)")
-    for column in (*heads, "precision", "recall", "F1", "exact callers", "elsewhere", "errors"):
+    for column in (*heads, "precision", "recall", "F1", "exact callers", "elsewhere", "errors, of"):
         table.add_column(column, justify="left" if column in heads[:2] else "right")
     console = Console(width=160)
     with tempfile.TemporaryDirectory() as folder:
@@ -425,7 +451,7 @@ def main() -> None:
         for peer in (one for one in PEERS if not options.only or one.name in options.only):
             version = re.split("==|@", peer.packages[0])[-1] if peer.packages else "this"
             try:
-                figures = row(peer, repository, Path(folder, "work"), installed, truth)
+                figures = row(peer, repository, Path(folder, "work"), installed, truth, options.minutes * 60)
                 table.add_row(peer.name, version, *figures)
                 print(peer.name, *figures, file=sys.stderr)  # a run takes long
             except (RuntimeError, OSError, subprocess.SubprocessError) as problem:

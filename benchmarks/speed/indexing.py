@@ -13,10 +13,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import math
 import os
 import resource
 import shlex
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -26,6 +28,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import servers
 from code_insight.languages import HEAD_CHARACTERS, language_of
 from rich.console import Console
 from rich.table import Table
@@ -43,14 +48,28 @@ class Cost:
     disk: float  # MB that are there afterwards and were not before
 
 
-def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], writes: Path) -> Cost:
-    """The cost of a command that has to succeed."""
+class Stopped(RuntimeError):
+    """A run that was stopped, with all of its processes, before it ended; what it took until then."""
+
+    def __init__(self, cost: Cost) -> None:
+        super().__init__(f"stopped after {cost.wall / 60:.0f} minutes")
+        self.cost = cost
+
+
+def run(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], writes: Path, seconds: float = math.inf
+) -> Cost:
+    """The cost of a command that has to succeed. Raises RuntimeError if it fails, Stopped if it takes longer."""
     before, size = resource.getrusage(resource.RUSAGE_CHILDREN), _size(writes)
     began, memory = time.perf_counter(), 0
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
         while process.poll() is None:
             memory = max(memory, sum(map(_resident, _tree(process.pid))))
+            wall = time.perf_counter() - began
+            if wall > seconds:
+                cpu = _stop(process)
+                raise Stopped(Cost(cpu, wall, memory / 1e6, (_size(writes) - size) / 1e6))
             time.sleep(0.1)
         wall = time.perf_counter() - began
         if process.returncode:
@@ -59,6 +78,24 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], wr
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Cost(cpu, wall, memory / 1e6, (_size(writes) - size) / 1e6)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> float:
+    """End it and all that it started; the seconds of CPU that they took."""
+    tree = _tree(process.pid)
+    for pid in tree:  # what stands still starts nothing new
+        _signal(pid, signal.SIGSTOP)
+    tree = _tree(process.pid)
+    cpu = servers.cpu_of_tree(process.pid)
+    for pid in tree:
+        _signal(pid, signal.SIGKILL)
+    process.wait()
+    return cpu
+
+
+def _signal(process: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, number)
 
 
 def _tree(process: int) -> list[int]:
