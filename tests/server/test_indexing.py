@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -254,6 +255,19 @@ def test_a_text_at_two_paths_is_parsed_once(catalog: Catalog, tmp_path: Path) ->
     assert added.blobs_parsed == 1
     with Reader(added.indexed) as reader:
         assert [symbol.path for symbol in reader.symbols_named("same")] == ["a.py", "b/c.py"]
+
+
+def test_texts_that_nobody_parses_do_not_gather_in_memory(catalog: Catalog, tmp_path: Path) -> None:
+    made = Repository(tmp_path / "made")
+    plain: Files = {f"{number}.txt": f"{number}\n" + ("-" * 9_999 + "\n") * 100 for number in range(50)}
+    made.commit(plain | {"a.py": "x = 1\n"})
+    tracemalloc.start()
+    try:
+        assert catalog.add(str(made.folder)).blobs_parsed == 51
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 16 << 20  # of 50 MB
 
 
 def test_a_text_in_two_languages_is_parsed_in_both(catalog: Catalog, tmp_path: Path) -> None:

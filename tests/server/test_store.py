@@ -57,7 +57,9 @@ def _add(
         for path, text in texts.items():
             oid = text.encode().hex().ljust(40, "0")[:40]
             known = writer.blob_of(oid, "python")
-            blob = known[0] if known else writer.add_blobs([NewBlob(oid, "python", text, pack(facts), None)])[0]
+            blob = (
+                known[0] if known else writer.add_blobs([NewBlob(oid, "python", text.encode(), pack(facts), None)])[0]
+            )
             files.append(NewFile(path, oid, blob, len(text), FileRole.SOURCE, None))
         writer.add_commit(_commit(number), ref, files, keep)
 
@@ -241,7 +243,7 @@ def test_a_ref_that_moved_names_the_new_commit_alone(index: Path) -> None:
 
 def test_blobs_that_no_commit_names_are_invisible(index: Path) -> None:
     with Writer(index, 1) as writer:
-        writer.add_blobs([NewBlob("a" * 40, "python", "class Flask: pass", pack(FACTS), None)])
+        writer.add_blobs([NewBlob("a" * 40, "python", b"class Flask: pass", pack(FACTS), None)])
     assert _held(index) == ()
 
 
@@ -327,7 +329,7 @@ def test_facts_of_an_older_parser_answer_until_the_commit_is_whole_again(index: 
         assert not writer.has_commit(before.commit.oid)
         assert writer.files_known() == {}
         assert writer.blob_of(b"text".hex().ljust(40, "0"), "python") is None
-        number = writer.add_blobs([NewBlob(b"text".hex().ljust(40, "0"), "python", "text", pack(NO_FACTS), None)])[0]
+        number = writer.add_blobs([NewBlob(b"text".hex().ljust(40, "0"), "python", b"text", pack(NO_FACTS), None)])[0]
         with Reader(before) as reader:
             assert len(reader.symbols_in("a.py")) == 2
         file = NewFile("a.py", b"text".hex().ljust(40, "0"), number, 4, FileRole.SOURCE, None)

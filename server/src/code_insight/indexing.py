@@ -118,7 +118,7 @@ class _Text:
 
     entry: TreeEntry
     language: languages.Language | None
-    text: str
+    data: bytes  # in UTF-8
 
 
 class _Job:
@@ -171,14 +171,17 @@ class _Job:
         total = len(entries)
         workers = min(self._limits.parse.workers, 1 + sum(entry.size_bytes for entry in entries) // _BYTES_PER_WORKER)
         many = parsing.ParserPool(replace(self._limits.parse, workers=workers))
+        batch = _Batch(self._writer, self._keep_all)
+
+        def done(text: _Text, facts: PackedFacts | SkipReason) -> None:
+            self.parsed += 1
+            batch.add(text, facts)
+            self._call.progress("Indexing", self.parsed * 100 // total)
+            if self._call.cancelled():
+                raise Cancelled("Indexing was cancelled.", "What was indexed before still answers.")
+
         with many if workers > 1 else self._source.idle.taken() as pool:
-            batch = _Batch(self._writer, self._keep_all)
-            for done, (text, facts) in enumerate(self._with_facts(pool, entries), start=1):
-                self.parsed += 1
-                batch.add(text, facts)
-                self._call.progress("Indexing", done * 100 // total)
-                if self._call.cancelled():
-                    raise Cancelled("Indexing was cancelled.", "What was indexed before still answers.")
+            self._with_facts(pool, entries, done)
             batch.flush()
 
     def _keep_all(self, text: _Text, blob: int, reason: SkipReason | None) -> None:
@@ -188,26 +191,22 @@ class _Job:
             self._keep(entry, blob, reason)
 
     def _with_facts(
-        self, pool: parsing.ParserPool, entries: list[TreeEntry]
-    ) -> Iterator[tuple[_Text, PackedFacts | SkipReason]]:
-        """Each new text once, with its facts, as the workers are done with them."""
-        waiting: dict[str, _Text] = {}
-        plain: list[_Text] = []
+        self,
+        pool: parsing.ParserPool,
+        entries: list[TreeEntry],
+        done: Callable[[_Text, PackedFacts | SkipReason], None],
+    ) -> None:
+        """Each new text is done once: when a worker is done with it, or at once if there is nothing to parse in it."""
 
-        def to_parse() -> Iterator[tuple[str, str, bytes]]:
+        def to_parse() -> Iterator[tuple[_Text, str, bytes]]:
             for text in self._texts(entries):
                 if text.language and text.language.has_symbols:
-                    waiting[text.entry.path] = text
-                    yield text.entry.path, text.language.name, text.text.encode()
+                    yield text, text.language.name, text.data
                 else:
-                    plain.append(text)
+                    done(text, _NOTHING)
 
-        for path, facts in pool.parse_many(to_parse(), pack):
-            yield waiting.pop(path), facts
-            while plain:
-                yield plain.pop(), _NOTHING
-        while plain:
-            yield plain.pop(), _NOTHING
+        for text, facts in pool.parse_many(to_parse(), pack):
+            done(text, facts)
 
     def _texts(self, entries: list[TreeEntry]) -> Iterator[_Text]:
         source = self._source
@@ -227,7 +226,7 @@ class _Job:
                 self._same[entry.oid, name].append(entry)
             else:
                 self._same[entry.oid, name] = []
-                yield _Text(entry, language, text)
+                yield _Text(entry, language, text.encode())
 
 
 class _Batch:
@@ -244,7 +243,7 @@ class _Batch:
         found = _NOTHING if isinstance(facts, SkipReason) else facts
         language = text.language.name if text.language else ""
         self._texts.append(text)
-        self._blobs.append(NewBlob(text.entry.oid, language, text.text, found, failed))
+        self._blobs.append(NewBlob(text.entry.oid, language, text.data, found, failed))
         self._bytes += text.entry.size_bytes
         if len(self._blobs) >= _BATCH_BLOBS or self._bytes >= _BATCH_BYTES:
             self.flush()

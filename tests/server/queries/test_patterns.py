@@ -66,7 +66,7 @@ PARTS += [
 
 def _words(pattern: str) -> list[list[list[str]]]:
     """For each alternative and each of its pieces: the words above that have it."""
-    known = [b"\n" + b"\n".join(sorted(words_of(WORDS))) + b"\n"]
+    known = [b"\n" + b"\n".join(sorted(words_of(WORDS.encode()))) + b"\n"]
     found = [[with_piece(piece, known) or set() for piece in pieces] for pieces in pieces_of_pattern(pattern)]
     return [[sorted(word.decode() for word in words) for words in pieces] for pieces in found]
 
@@ -126,6 +126,6 @@ def test_no_pattern_makes_the_words_cost_more_than_their_length() -> None:
 
 def _has(line: str, piece: Piece) -> bool:
     """Whether some word of a line has a piece."""
-    words = words_of(line)
+    words = words_of(line.encode())
     found = with_piece(piece, [b"\n" + b"\n".join(words) + b"\n"])
     return found is None or bool(found & words)

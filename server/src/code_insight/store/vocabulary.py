@@ -32,19 +32,21 @@ class Piece(NamedTuple):
     shape: Callable[[bytes], object] | None = None  # finds nothing in a word that is not shaped as it must be
 
 
-def words_of(text: str) -> set[bytes]:
-    """The words of a text, folded."""
+def words_of(text: bytes) -> set[bytes]:
+    """The words of a text in UTF-8, folded."""
     return set(_folded(text).split())
 
 
-def _folded(text: str) -> bytes:
+def _folded(text: bytes) -> bytes:
     """The text with a space in place of all that is not in a word."""
-    return (text if text.isascii() else text.casefold()).encode("utf-8", "surrogatepass").translate(_FOLDED)
+    if not text.isascii():
+        text = text.decode("utf-8", "surrogatepass").casefold().encode("utf-8", "surrogatepass")
+    return text.translate(_FOLDED)
 
 
 def pieces_of(literal: str) -> list[Piece]:
     """The pieces of a literal, the longest first; empty when it has nothing of a word in it."""
-    folded = _folded(literal)
+    folded = _folded(literal.encode("utf-8", "surrogatepass"))
     found = [Piece(match[0], match.start() > 0, match.end() < len(folded)) for match in re.finditer(rb"[^ ]+", folded)]
     return sorted(found, key=lambda piece: -len(piece.text))
 

@@ -47,7 +47,7 @@ class NewBlob:
 
     oid: str
     language: str
-    text: str
+    data: bytes  # the text in UTF-8
     facts: PackedFacts
     skip_reason: SkipReason | None  # why its symbols are missing
 
@@ -153,12 +153,12 @@ class Writer:
         with storage_errors("written"), self._transaction():
             self._number_names({name for new in blobs for name in new.facts.names})
             numbers = [self._insert_blob(new) for new in blobs]
-            self._insert_words([(number, words_of(new.text)) for number, new in zip(numbers, blobs, strict=True)])
+            self._insert_words(zip(numbers, (new.data for new in blobs), strict=True))
             self._insert_facts([(number, new.facts) for number, new in zip(numbers, blobs, strict=True)])
             return numbers
 
     def _insert_blob(self, new: NewBlob) -> int:
-        data = new.text.encode()
+        data = new.data
         cursor = self._db.execute(
             "INSERT INTO blob (oid, language, facts_version, size_bytes, lines, text, skip_reason, error_lines)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -167,7 +167,7 @@ class Writer:
                 new.language,
                 self._facts_version,
                 len(data),
-                new.text.count("\n") + (not new.text.endswith("\n") and bool(new.text)),
+                data.count(b"\n") + (not data.endswith(b"\n") and bool(data)),
                 zlib.compress(data, 3),
                 new.skip_reason,
                 new.facts.error_lines,
@@ -175,12 +175,14 @@ class Writer:
         )
         return cursor.lastrowid or 0
 
-    def _insert_words(self, numbered: list[tuple[int, set[bytes]]]) -> None:
-        rows = ((blob, _in_a_row(words)) for blob, words in numbered)
-        self._db.executemany("INSERT INTO word_index (rowid, words) VALUES (?, ?)", rows)
+    def _insert_words(self, texts: Iterable[tuple[int, bytes]]) -> None:
         if len(self._words) > _WORDS_CACHED:
             self._words.clear()
-        new = set().union(*(words for _, words in numbered)) - self._words
+        new: set[bytes] = set()
+        for blob, data in texts:
+            words = words_of(data)
+            self._db.execute("INSERT INTO word_index (rowid, words) VALUES (?, ?)", (blob, _in_a_row(words)))
+            new |= words - self._words
         if new:
             self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(new),))
             self._words |= new
@@ -344,7 +346,7 @@ class Writer:
         for blob, text in orphans:
             self._db.execute(
                 "INSERT INTO word_index (word_index, rowid, words) VALUES ('delete', ?, ?)",
-                (blob, _in_a_row(words_of(zlib.decompress(text).decode()))),
+                (blob, _in_a_row(words_of(zlib.decompress(text)))),
             )
             for table in ("blob", "symbol", "derived", "occurrence", "import", "evidence"):
                 self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
