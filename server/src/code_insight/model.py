@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class SymbolKind(StrEnum):
@@ -102,9 +102,6 @@ class BindingFact(NamedTuple):
     until: int = 0  # to which it is known, 0 for a variable that is declared elsewhere
 
 
-BindingRow = Sequence[Any]  # the fields of a BindingFact, in order, as they are kept; the last may be missing
-
-
 class ImportFact(NamedTuple):
     """One imported module or name."""
 
@@ -128,10 +125,23 @@ NO_FACTS = Facts((), (), (), ())
 
 
 class Evidence(NamedTuple):
-    """What one blob says of what its names mean."""
+    """What one blob says of what its names mean: its bindings as columns, in the order in which they stand there."""
 
-    bindings: Sequence[BindingRow]  # in the order in which they stand there
-    receivers: dict[tuple[int, int], str]  # (line, column) of a reference → what it is an attribute of
+    names: Sequence[str]
+    values: Sequence[str]
+    scopes: Sequence[int]  # twice the position of the enclosing symbol from 1 on, 0 for none; 1 more for a type
+    lines: Sequence[int]  # empty when all are 0
+    untils: Sequence[int]  # the same
+    receivers: Sequence[str]  # what names are attributes of; see `Occurrence.receiver`
+
+    def binding(self, at: int) -> BindingFact:
+        """The binding in a row of the columns."""
+        scope = self.scopes[at]
+        line, until = (self.lines[at], self.untils[at]) if self.lines else (0, 0)
+        return BindingFact(self.names[at], self.values[at], bool(scope & 1), (scope >> 1) - 1, line, until)
+
+
+NO_EVIDENCE = Evidence((), (), (), (), (), ("",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,3 +289,4 @@ class Occurrence(NamedTuple):
     line: int
     column: int
     symbol: int  # position of the enclosing symbol in its blob, -1 outside of all
+    receiver: int = 0  # what it is an attribute of: a position in `Evidence.receivers`, 0 for nothing

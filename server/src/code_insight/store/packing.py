@@ -6,11 +6,13 @@ import json
 import zlib
 from array import array
 from collections import defaultdict
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from code_insight.model import Evidence, Facts, FileRole, Occurrence
 from code_insight.store.schema import REFERENCE_KINDS
 
+_WITH_RECEIVERS = b"+"  # before the places of a name that is an attribute of something
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(REFERENCE_KINDS)}
 
 
@@ -45,13 +47,15 @@ def pack(facts: Facts) -> PackedFacts:
         for position, fact in enumerate(facts.symbols)
         for base in fact.bases
     }
-    places, receivers = _places(facts)
+    receivers: dict[str, int] = {"": 0}
+    places = _places(facts, receivers)
     occurrences = tuple(
-        (names.setdefault(name, len(names)), _bits(numbers), _packed(numbers)) for name, numbers in places.items()
+        (names.setdefault(name, len(names)), _bits(numbers), _packed_places(numbers))
+        for name, numbers in places.items()
     )
     imports = tuple((fact.line, fact.module, fact.name, fact.alias) for fact in facts.imports)
     lines = json.dumps(facts.error_lines)
-    evidence = _pack_evidence(facts, *receivers)
+    evidence = _pack_evidence(facts, receivers)
     return PackedFacts(tuple(names), symbols, tuple(sorted(derived)), occurrences, imports, evidence, lines)
 
 
@@ -60,31 +64,29 @@ def last_name(base: str) -> str:
     return base.replace("::", ".").replace("\\", ".").rpartition(".")[2]
 
 
-class _Receivers(NamedTuple):
-    """What names are attributes of."""
-
-    names: dict[str, int]  # what they are attributes of → its position
-    places: list[int]  # line, column, position of the receiver; again and again, in document order
-
-
-def _places(facts: Facts) -> tuple[dict[str, list[int]], _Receivers]:
-    """Name → line, column with kind, symbol, again and again, in document order; and the receivers, in one pass."""
+def _places(facts: Facts, receivers: dict[str, int]) -> dict[str, list[int]]:
+    """Name → line, column with kind, symbol, number of the receiver, again and again, in document order."""
     places: defaultdict[str, list[int]] = defaultdict(list)
-    receivers: dict[str, int] = {}
-    attributes: list[int] = []
-    numbers = _KIND_NUMBERS
+    numbers, number = _KIND_NUMBERS, receivers.setdefault
     for name, kind, line, column, symbol, receiver in facts.references:
-        places[name] += (line, column << 3 | numbers[kind], symbol + 1)
-        if receiver:
-            attributes += (line, column, receivers.setdefault(receiver, len(receivers)))
-    return places, _Receivers(receivers, attributes)
+        places[name] += (line, column << 3 | numbers[kind], symbol + 1, number(receiver, len(receivers)))
+    return places
 
 
 def _bits(numbers: list[int]) -> int:
     bits = 0
-    for both in numbers[1::3]:
+    for both in numbers[1::4]:
         bits |= 1 << (both & 7)
     return bits
+
+
+def _packed_places(numbers: list[int]) -> bytes:
+    """Without the receivers where a name has none: most have none at all, or one in each place."""
+    if any(numbers[3::4]):
+        return _WITH_RECEIVERS + _packed(numbers)
+    kept = numbers[:]
+    del kept[3::4]
+    return _packed(kept)
 
 
 def _packed(numbers: list[int]) -> bytes:
@@ -95,29 +97,33 @@ def _packed(numbers: list[int]) -> bytes:
         return b"I" + array("I", numbers).tobytes()
 
 
-def _unpacked(data: bytes) -> zip[tuple[int, int, int]]:
-    numbers = _numbers(data)
-    return zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
-
-
 def _numbers(data: bytes) -> array[int]:
     return array(chr(data[0]), data[1:])
 
 
 def places(path: str, role: FileRole, blob: int, name: str, packed: bytes) -> list[Occurrence]:
     """The occurrences of a name in a blob, in document order."""
+    has_receivers = packed.startswith(_WITH_RECEIVERS)
+    numbers = _numbers(packed[1:] if has_receivers else packed)
+    step = 4 if has_receivers else 3
+    receivers = numbers[3::4] if has_receivers else repeat(0)
+    each = zip(numbers[::step], numbers[1::step], numbers[2::step], receivers, strict=False)
     return [
-        Occurrence(path, role, blob, name, REFERENCE_KINDS[both & 7], line, both >> 3, symbol - 1)
-        for line, both, symbol in _unpacked(packed)
+        Occurrence(path, role, blob, name, REFERENCE_KINDS[both & 7], line, both >> 3, symbol - 1, receiver)
+        for line, both, symbol, receiver in each
     ]
 
 
-def _pack_evidence(facts: Facts, receivers: dict[str, int], numbers: list[int]) -> bytes:
+def _pack_evidence(facts: Facts, receivers: dict[str, int]) -> bytes:
     """What the names of a blob mean, compressed; empty when nothing says it."""
-    if not facts.bindings and not numbers:
+    bindings = facts.bindings
+    if not bindings and len(receivers) == 1:
         return b""
-    bindings = [binding if binding.line else binding[:4] for binding in facts.bindings]
-    words = json.dumps((bindings, list(receivers)), separators=(",", ":")).encode()
+    texts = [binding.name for binding in bindings], [binding.value for binding in bindings], list(receivers)
+    words = json.dumps(texts, separators=(",", ":")).encode()
+    numbers = [binding.symbol + 1 << 1 | binding.is_type for binding in bindings]
+    if any(binding.line for binding in bindings):
+        numbers += [number for binding in bindings for number in (binding.line, binding.until)]
     return zlib.compress(len(words).to_bytes(4, "little") + words + _packed(numbers), 1)
 
 
@@ -125,9 +131,6 @@ def unpack_evidence(data: bytes) -> Evidence:
     """The same as it came out of the text."""
     raw = zlib.decompress(data)
     end = 4 + int.from_bytes(raw[:4], "little")
-    bindings, receivers = json.loads(raw[4:end])
-    numbers = _numbers(raw[end:])
-    found = dict(
-        zip(zip(numbers[::3], numbers[1::3], strict=True), map(receivers.__getitem__, numbers[2::3]), strict=True)
-    )
-    return Evidence(bindings, found)
+    names, values, receivers = json.loads(raw[4:end])
+    numbers, count = _numbers(raw[end:]), len(names)
+    return Evidence(names, values, numbers[:count], numbers[count::2], numbers[count + 1 :: 2], receivers)

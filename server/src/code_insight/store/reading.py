@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from code_insight.model import (
+    NO_EVIDENCE,
     Commit,
     Evidence,
     FileRole,
@@ -355,7 +356,7 @@ class Reader:
         """What a blob says of what its names mean; empty for a language of which that is not known."""
         row = next(iter(self._rows("SELECT data FROM evidence WHERE blob = :blob", blob=blob)), None)
         with storage_errors("read"):
-            return unpack_evidence(row[0]) if row else Evidence((), {})
+            return unpack_evidence(row[0]) if row else NO_EVIDENCE
 
     def imports_of(self, blob: int) -> list[ImportFact]:
         """What a blob imports, by line."""

@@ -25,7 +25,8 @@ from code_insight.store import seals
 # 6  2026-11: what names are attributes of, as numbers.
 # 7  2026-11: the survey of a commit: entry points, and which symbols matter by what uses mean.
 # 8  2026-11: which file this is; the types that name a base, by it; imports under another name, by the first.
-FORMAT_VERSION = 8
+# 9  2026-11: what a name is an attribute of, with its places; bindings in columns.
+FORMAT_VERSION = 9
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)

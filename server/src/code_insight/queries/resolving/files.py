@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from code_insight.model import BindingFact, BindingRow, ImportFact, SourceFile, Symbol, SymbolKind, family_of
+from code_insight.model import BindingFact, Evidence, ImportFact, SourceFile, Symbol, SymbolKind, family_of
 from code_insight.queries.imports import ImportResolver, Target
 from code_insight.store import Reader
 
@@ -22,38 +22,37 @@ SELF = frozenset({"self", "cls", "this", "$this", "static"})
 
 @dataclass(slots=True)
 class Bindings:
-    """Where the names of a file get a value; a scope is looked into when one of its names is asked for: few are."""
+    """Where the names of a file get a value; a binding is looked at when its name is asked for: few are."""
 
-    rows: Sequence[BindingRow]
+    evidence: Evidence
     symbols: list[Symbol]
-    _rows_of: dict[int, list[BindingRow]] = field(init=False)
-    _known: dict[int, dict[str, list[BindingFact]]] = field(default_factory=dict, init=False)
-    _attributes: dict[tuple[int, str], list[BindingFact]] | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        self._rows_of = {}
-        for row in self.rows:
-            self._rows_of.setdefault(row[3], []).append(row)
+    _rows: dict[str, list[int]] | None = field(default=None, init=False)  # of a name
+    _attributes: dict[str, list[int]] | None = field(default=None, init=False)  # the rows of `self.x`, by x
 
     def of(self, scope: int, name: str) -> list[BindingFact]:
         """Where a name gets a value in a scope, in order."""
-        if scope not in self._known:
-            known = self._known[scope] = dict[str, list[BindingFact]]()
-            for row in self._rows_of.get(scope, ()):
-                known.setdefault(row[0], []).append(BindingFact(*row))
-        return self._known[scope].get(name, [])
+        if self._rows is None:
+            self._rows = {}
+            for row, known in enumerate(self.evidence.names):
+                self._rows.setdefault(known, []).append(row)
+        scopes = self.evidence.scopes
+        return [self.evidence.binding(row) for row in self._rows.get(name, ()) if scopes[row] >> 1 == scope + 1]
 
     def of_self(self, owner: int, name: str) -> list[BindingFact]:
         """Where the methods of a class give a value to an attribute of their object, in order."""
         if self._attributes is None:
             self._attributes = {}
-            for row in self.rows:
-                receiver, dot, attribute = row[0].partition(".")
-                is_attribute = dot and receiver in SELF
-                if (is_attribute or receiver[:1] == "@") and row[3] >= 0 and self.symbols[row[3]].kind in FUNCTIONS:
-                    key = self.symbols[row[3]].parent, attribute if is_attribute else receiver
-                    self._attributes.setdefault(key, []).append(BindingFact(*row))
-        return self._attributes.get((owner, name), [])
+            for row, known in enumerate(self.evidence.names):
+                receiver, dot, attribute = known.partition(".")
+                if dot and receiver in SELF:
+                    self._attributes.setdefault(attribute, []).append(row)
+                elif receiver[:1] == "@":
+                    self._attributes.setdefault(receiver, []).append(row)
+        found = [self.evidence.binding(row) for row in self._attributes.get(name, ())]
+        return [binding for binding in found if self._is_in_method_of(owner, binding.symbol)]
+
+    def _is_in_method_of(self, owner: int, scope: int) -> bool:
+        return scope >= 0 and self.symbols[scope].kind in FUNCTIONS and self.symbols[scope].parent == owner
 
 
 @dataclass(slots=True)
@@ -69,7 +68,7 @@ class FileNames:
     imported: dict[tuple[int, str], list[tuple[Target | ImportFact, str]]]  # (position of the scope, name) → its
     # imports, each with the name in the module it comes from, "" when it is the module
     stars: list[Target]
-    receivers: dict[tuple[int, int], str]  # (line, column) of a name → what it is an attribute of
+    receivers: Sequence[str]  # what names are attributes of, by the numbers that uses have
     target_of: Callable[[ImportFact], Target]
 
     @property
@@ -129,7 +128,7 @@ def read_file(reader: Reader, imports: ImportResolver, source: SourceFile) -> Fi
     symbols = reader.symbols_in(source.path)
     evidence = reader.evidence(source.blob)
     family = family_of(source.language)
-    bindings = Bindings(evidence.bindings, symbols)
+    bindings = Bindings(evidence, symbols)
     target_of = partial(imports, source)
     file = FileNames(source.path, source.language, family, symbols, {}, bindings, {}, [], evidence.receivers, target_of)
     for symbol in symbols:

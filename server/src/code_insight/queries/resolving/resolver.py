@@ -171,7 +171,7 @@ class Resolver:
             return self._calls.meaning(self.reader, use)
         file = self._file(use.path)
         place = Place(file, use.symbol, use.line)
-        receiver = file.receivers.get((use.line, use.column), "")
+        receiver = file.receivers[use.receiver]
         if receiver == "?":
             return None
         is_field = file.family in _FIELDS_APART and use.kind is ReferenceKind.NAME
