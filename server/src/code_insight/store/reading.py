@@ -183,6 +183,24 @@ class Reader:
         """The symbols of one file, in the order in which they begin."""
         return [_symbol(row) for row in self._rows(f"{_SYMBOLS} WHERE path = :path ORDER BY position", path=path)]
 
+    def symbols_of(self, file: SourceFile) -> list[Symbol]:
+        """The same of a file that is known."""
+        return self._symbols_of(file, "ORDER BY position")
+
+    def symbol_of(self, file: SourceFile, position: int) -> Symbol | None:
+        """The symbol at a position of a file, None behind the last one."""
+        return next(iter(self._symbols_of(file, "AND position = :position", position=position)), None)
+
+    def symbols_of_name(self, file: SourceFile, name: str) -> list[Symbol]:
+        """The symbols of a name in a file, in the order in which they begin."""
+        number = "(SELECT name FROM name WHERE text = :name)"
+        return self._symbols_of(file, f"AND symbol.name = {number} ORDER BY position", name=name)
+
+    def _symbols_of(self, file: SourceFile, which: str, **values: Any) -> list[Symbol]:
+        query = f"SELECT {_OF_SYMBOL} FROM symbol JOIN name USING (name) WHERE symbol.blob = :blob {which}"  # noqa: S608
+        place = file.path, file.language, file.role
+        return [_symbol((*place, *row)) for row in self._rows(query, blob=file.blob, **values)]
+
     def symbols_of_past(self, name: int, path: str, role: FileRole) -> list[Symbol] | None:
         """The symbols of a blob that a file of the past had, by the beginning of its name (see `short`), as of a file
         at this path; None when the index does not know that blob: it was of no commit that is, or was, indexed.

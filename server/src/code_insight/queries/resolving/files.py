@@ -4,20 +4,64 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from code_insight.model import BindingFact, Evidence, ImportFact, SourceFile, Symbol, SymbolKind, family_of
 from code_insight.queries.imports import ImportResolver, Target
-from code_insight.store import Reader
 
 CLASSES = frozenset({SymbolKind.CLASS, SymbolKind.INTERFACE, SymbolKind.STRUCT, SymbolKind.ENUM, SymbolKind.TRAIT})
 TYPES = CLASSES | {SymbolKind.TYPE}
 FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR})
 NAMESPACES = frozenset({SymbolKind.NAMESPACE, SymbolKind.MODULE})
+_APART = 8  # symbols of a file that are read one by one, and some more of a long one
 SELF = frozenset({"self", "cls", "this", "$this", "static"})
+
+
+@dataclass(slots=True)
+class Definitions:
+    """The symbols of a file. The first that are asked for are read one by one: few are, in most files."""
+
+    imports: ImportResolver  # whose reader reads them
+    source: SourceFile
+    _by_position: dict[int, Symbol | None] = field(default_factory=dict, init=False)
+    _by_name: dict[str, list[Symbol]] = field(default_factory=dict, init=False)
+    _all: list[Symbol] | None = field(default=None, init=False)
+
+    def __getitem__(self, position: int) -> Symbol:
+        if (found := self.get(position)) is None:
+            raise IndexError(position)
+        return found
+
+    def get(self, position: int) -> Symbol | None:
+        """The symbol at a position of the file, None behind the last one."""
+        if position not in self._by_position and not self._reads_all():
+            self._by_position[position] = self.imports.reader.symbol_of(self.source, position)
+        return self._by_position.get(position)
+
+    def named(self, name: str) -> list[Symbol]:
+        """The symbols of a name, in order."""
+        if name not in self._by_name and not self._reads_all():
+            self._by_name[name] = self.imports.reader.symbols_of_name(self.source, name)
+        return self._by_name.get(name, [])
+
+    def all(self) -> list[Symbol]:
+        """All symbols of the file, in order."""
+        if self._all is None:
+            self._all = self.imports.reader.symbols_of(self.source)
+            self._by_position = dict(enumerate(self._all))
+            self._by_name = {}
+            for symbol in self._all:
+                self._by_name.setdefault(symbol.name, []).append(symbol)
+        return self._all
+
+    def _reads_all(self) -> bool:
+        """Whether they are all known, because the next ones would cost more one by one."""
+        if self._all is None and len(self._by_position) + len(self._by_name) >= _APART + self.source.lines // 50:
+            self.all()
+        return self._all is not None
 
 
 @dataclass(slots=True)
@@ -25,7 +69,7 @@ class Bindings:
     """Where the names of a file get a value; a binding is looked at when its name is asked for: few are."""
 
     evidence: Evidence
-    symbols: list[Symbol]
+    symbols: Definitions
     _rows: dict[str, list[int]] | None = field(default=None, init=False)  # of a name
     _attributes: dict[str, list[int]] | None = field(default=None, init=False)  # the rows of `self.x`, by x
 
@@ -62,33 +106,28 @@ class FileNames:
     path: str
     language: str
     family: str
-    symbols: list[Symbol]
-    members: dict[tuple[int, str], list[Symbol]]  # (position of the parent, name) → definitions, in order
+    symbols: Definitions
     bindings: Bindings
-    imported: dict[tuple[int, str], list[tuple[Target | ImportFact, str]]]  # (position of the scope, name) → its
-    # imports, each with the name in the module it comes from, "" when it is the module
-    stars: list[Target]
+    imported: Imported
     receivers: Sequence[str]  # what names are attributes of, by the numbers that uses have
-    target_of: Callable[[ImportFact], Target]
 
     @property
     def folder(self) -> str:
         return self.path.rpartition("/")[0]
 
+    def members(self, scope: int, name: str) -> list[Symbol]:
+        """The definitions of a name in a symbol, -1 for the top of the file, in order."""
+        named = self.symbols.named(name)  # one that has a container and no parent belongs to a type of another file
+        return [one for one in named if one.parent == scope and (scope >= 0 or not one.container)]
+
     def binds(self, scope: int, name: str) -> bool:
         """Whether a scope itself gives a name its meaning."""
-        key = scope, name
-        return key in self.members or key in self.imported or bool(self.bindings.of(scope, name))
-
-    def targets(self, scope: int, name: str) -> list[tuple[Target, str]]:
-        """What the imports of a name in a scope mean, each with the name in the module it comes from."""
-        found = self.imported.get((scope, name), ())
-        return [(one if isinstance(one, Target) else self.target_of(one), inside) for one, inside in found]
+        return bool(self.members(scope, name) or self.imported.has(scope, name) or self.bindings.of(scope, name))
 
     def has_members(self, symbol: Symbol) -> bool:
         """Whether something is defined in a symbol."""
-        following = symbol.position + 1
-        return following < len(self.symbols) and self.symbols[following].parent == symbol.position
+        following = self.symbols.get(symbol.position + 1)
+        return following is not None and following.parent == symbol.position
 
     def function_around(self, scope: int) -> int:
         """The function or class around a variable whose value stands in it."""
@@ -123,56 +162,100 @@ class Place(NamedTuple):
     before: BindingFact | None = None  # the variable whose value this is: it is not known yet
 
 
-def read_file(reader: Reader, imports: ImportResolver, source: SourceFile) -> FileNames:
+@dataclass(slots=True)
+class Imported:
+    """What a file imports; where an import leads is looked into when its name is asked for."""
+
+    imports: ImportResolver
+    source: SourceFile
+    symbols: Definitions
+    _by_name: dict[str, list[tuple[ImportFact, str]]] | None = field(default=None, init=False)
+    _starred: list[ImportFact] = field(default_factory=list, init=False)
+    _stars: list[Target] | None = field(default=None, init=False)
+
+    def stars(self) -> list[Target]:
+        """What is imported as a whole."""
+        self._read()
+        if self._stars is None:
+            self._stars = [self.imports(self.source, fact) for fact in self._starred]
+        return self._stars
+
+    def has(self, scope: int, name: str) -> bool:
+        """Whether a name is imported in a scope."""
+        return any(self._scope_of(fact) == scope for fact, _ in self._read().get(name, ()))
+
+    def targets(self, scope: int, name: str) -> list[tuple[Target, str]]:
+        """What the imports of a name in a scope mean, each with the name in the module it comes from, "" for the
+        module itself."""
+        found = self._read().get(name, ())
+        return [(self._target(fact), inside) for fact, inside in found if self._scope_of(fact) == scope]
+
+    def _read(self) -> dict[str, list[tuple[ImportFact, str]]]:
+        if self._by_name is None:
+            self._by_name = {}
+            for fact in self.imports.reader.imports_of(self.source.blob):
+                names = _names_bound(self.source.language, fact)
+                for name, inside in names:
+                    self._by_name.setdefault(name, []).append((fact, inside))
+                if not names:
+                    self._starred.append(fact)
+        return self._by_name
+
+    def _target(self, fact: ImportFact) -> Target:
+        target = self.imports(self.source, fact)
+        is_top = not fact.name and not fact.alias and self.source.language == "python" and "." in fact.module
+        return _top(target, fact.module, self.imports) if is_top and target.paths else target
+
+    def _scope_of(self, fact: ImportFact) -> int:
+        """The innermost function or class that an import stands in, -1 for none."""
+        first = self.symbols.get(0)
+        if first is None or fact.line < first.start_line:
+            return -1
+        symbols = self.symbols.all()
+        at = bisect_right(symbols, fact.line, key=attrgetter("start_line")) - 1
+        while at >= 0 and (symbols[at].end_line < fact.line or symbols[at].kind not in FUNCTIONS | CLASSES):
+            at = symbols[at].parent
+        return at
+
+
+def read_file(imports: ImportResolver, source: SourceFile) -> FileNames:
     """The names of a file of this commit."""
-    symbols = reader.symbols_in(source.path)
-    evidence = reader.evidence(source.blob)
-    family = family_of(source.language)
-    bindings = Bindings(evidence, symbols)
-    target_of = partial(imports, source)
-    file = FileNames(source.path, source.language, family, symbols, {}, bindings, {}, [], evidence.receivers, target_of)
-    for symbol in symbols:
-        if symbol.parent >= 0 or not symbol.container:  # otherwise it belongs to a type of another file
-            file.members.setdefault((symbol.parent, symbol.name), []).append(symbol)
-    _bind_imports(file, reader.imports_of(source.blob), imports)
-    return file
+    evidence = imports.reader.evidence(source.blob)
+    symbols = Definitions(imports, source)
+    return FileNames(
+        source.path,
+        source.language,
+        family_of(source.language),
+        symbols,
+        Bindings(evidence, symbols),
+        Imported(imports, source, symbols),
+        evidence.receivers,
+    )
 
 
-def _bind_imports(file: FileNames, facts: list[ImportFact], imports: ImportResolver) -> None:
-    starts = [symbol.start_line for symbol in file.symbols]
-    for fact in facts:
-        scope = _scope_at(file.symbols, starts, fact.line)
-        if fact.name == "*":
-            file.stars.append(file.target_of(fact))
-        elif file.family == "php" and not fact.module.endswith((".php", ".inc")):
-            whole = ".".join(filter(None, [*fact.module.split("\\"), fact.name]))
-            file.imported.setdefault((scope, fact.alias or whole.rpartition(".")[2]), []).append((fact, whole))
-        elif fact.alias and not fact.name and file.family == "csharp":
-            file.imported.setdefault((scope, fact.alias), []).append((fact, fact.module.rpartition(".")[2]))
-        elif fact.name or fact.alias:
-            file.imported.setdefault((scope, fact.alias or fact.name), []).append((fact, fact.name))
-        else:
-            for name, module in _module_names(file, fact.module, file.target_of(fact), imports):
-                file.imported.setdefault((scope, name), []).append((module, ""))
+def _names_bound(language: str, fact: ImportFact) -> list[tuple[str, str]]:
+    """The names that an import binds, each with the name in the module; none when it binds all that is there."""
+    family = family_of(language)
+    if fact.name == "*":
+        return []
+    if family == "php" and not fact.module.endswith((".php", ".inc")):
+        whole = ".".join(filter(None, [*fact.module.split("\\"), fact.name]))
+        return [(fact.alias or whole.rpartition(".")[2], whole)]
+    if fact.alias and not fact.name and family == "csharp":
+        return [(fact.alias, fact.module.rpartition(".")[2])]
+    if fact.name or fact.alias:
+        return [(fact.alias or fact.name, fact.name)]
+    return [] if family in ("csharp", "cpp") else [(name, "") for name in _module_names(family, fact.module)]
 
 
-def _module_names(
-    file: FileNames, module: str, target: Target, imports: ImportResolver
-) -> Iterator[tuple[str, Target]]:
+def _module_names(family: str, module: str) -> Iterable[str]:
     """The names that an import binds which gives none: `import a.b.c` binds `a`, `import "a/b-go/v2"` binds `b`."""
-    if file.family == "go":
+    if family == "go":
         parts = [part for part in module.split("/") if not re.fullmatch(r"v\d+", part)] or [module]
         last = re.sub(r"\.v\d+$", "", parts[-1])
         pieces = re.split(r"[-.]", last)
-        for name in dict.fromkeys((last, last.removeprefix("go-"), pieces[-1], pieces[0])):
-            yield name, target
-    elif file.family in ("csharp", "cpp"):
-        file.stars.append(target)
-    elif file.language == "python" and target.paths and "." in module:
-        yield re.split(r"[./:\\]+", module)[0], _top(target, module, imports)
-    else:
-        name = re.split(r"[./:\\]+", module)[-1 if file.family in ("rust", "java", "php") else 0]
-        yield name, target
+        return dict.fromkeys((last, last.removeprefix("go-"), pieces[-1], pieces[0]))
+    return [re.split(r"[./:\\]+", module)[-1 if family in ("rust", "java", "php") else 0]]
 
 
 def _top(target: Target, module: str, imports: ImportResolver) -> Target:
@@ -196,7 +279,7 @@ def files_of(place: str) -> tuple[str, ...]:
 
 def namespaces_of(file: FileNames) -> list[str]:
     """The namespaces in which a file looks for names: its own, then those around them, "" at last."""
-    own = [re.sub(r"\\|::", ".", symbol.qualified_name) for symbol in file.symbols if symbol.kind in NAMESPACES]
+    own = [re.sub(r"\\|::", ".", symbol.qualified_name) for symbol in file.symbols.all() if symbol.kind in NAMESPACES]
     found = [whole.rsplit(".", count)[0] for whole in own for count in range(whole.count(".") + 1)]
     return [*sorted(dict.fromkeys(found), key=lambda prefix: -prefix.count(".")), ""]
 
@@ -205,11 +288,3 @@ def java_package(path: str) -> str:
     """What files of one package of Java have in common, wherever their roots are."""
     folder = path.rpartition("/")[0]
     return folder.rpartition("/java/")[2]
-
-
-def _scope_at(symbols: list[Symbol], starts: list[int], line: int) -> int:
-    """The innermost function or class that a line stands in, -1 for none."""
-    at = bisect_right(starts, line) - 1
-    while at >= 0 and (symbols[at].end_line < line or symbols[at].kind not in FUNCTIONS | CLASSES):
-        at = symbols[at].parent
-    return at

@@ -34,6 +34,7 @@ from code_insight.queries.resolving.files import (
     NAMESPACES,
     SELF,
     TYPES,
+    Definitions,
     FileNames,
     Place,
     files_of,
@@ -155,7 +156,7 @@ class Resolver:
         """What has not been read yet of the commit is read there from now on."""
         self.reader = self._imports.reader = reader
 
-    def symbols_of(self, path: str) -> list[Symbol] | None:
+    def symbols_of(self, path: str) -> Definitions | None:
         """The symbols of a file, if it has been read."""
         return self._files[path].symbols if path in self._files else None
 
@@ -206,7 +207,7 @@ class Resolver:
         return Defined(fitting[0], found.owner) if fitting else found
 
     def _methods(self, owner: Instance, name: str) -> list[Symbol]:
-        own = self._file(owner.symbol.path).members.get((owner.symbol.position, name), [])
+        own = self._file(owner.symbol.path).members(owner.symbol.position, name)
         return [one for one in own if one.kind in FUNCTIONS]
 
     def _line_and_rest(self, use: Occurrence) -> str:
@@ -252,7 +253,7 @@ class Resolver:
                 found = self._in_body(file, at, name, depth)
             return found, found is not None
         is_called = not value and file.family in _FIELDS_APART
-        inner = file.members.get((at, name), [])
+        inner = file.members(at, name)
         if symbol.kind in NAMESPACES:
             inner = [one for one in inner if one.kind in _AT_TOP]
             return (Defined(_best_declared(inner)), True) if inner else (None, False)
@@ -265,7 +266,7 @@ class Resolver:
 
     def _in_body(self, file: FileNames, at: int, name: str, depth: int) -> Meaning | None:
         """What a name means in the body of a class of Python, outside of its methods."""
-        own = file.members.get((at, name), [])
+        own = file.members(at, name)
         if best := next((symbol for symbol in reversed(own) if symbol.kind in CLASSES | FUNCTIONS), None):
             return Defined(best)
         bound = file.bindings.of(at, name)
@@ -278,15 +279,15 @@ class Resolver:
         bound = file.bindings.of(scope, name)
         if bound and bound[0].line:
             visible = _visible(bound, place)
-            if not visible and not file.members.get((scope, name)) and (scope, name) not in file.imported:
+            if not visible and not file.members(scope, name) and not file.imported.has(scope, name):
                 return None, False
-            own_lines = {symbol.name_line for symbol in file.members.get((scope, name), ())}
+            own_lines = {symbol.name_line for symbol in file.members(scope, name)}
             bound = [binding for binding in visible if binding.line not in own_lines]
-        if own := file.members.get((scope, name)):
+        if own := file.members(scope, name):
             found.append(Defined(own[-1]))
         if bound:
             found.append(self._bound(place, bound, depth))
-        if imported := file.targets(scope, name):
+        if imported := file.imported.targets(scope, name):
             found.append(self._imported(imported, depth))
         return _the_same(found), True
 
@@ -294,10 +295,10 @@ class Resolver:
         """What a name means at the top of a file."""
         if depth > _DEPTH:
             return None
-        own = file.members.get((-1, name), [])
+        own = file.members(-1, name)
         if best := next((symbol for symbol in own if symbol.kind in TYPES | FUNCTIONS), None):
             return Defined(best)
-        if imported := file.targets(-1, name):
+        if imported := file.imported.targets(-1, name):
             return self._imported(imported, depth)
         bound = file.bindings.of(-1, name)
         if own and file.has_members(own[-1]) and not any(one.is_type for one in bound):
@@ -318,11 +319,11 @@ class Resolver:
             return self._rust_elsewhere(file, name, depth)
         if file.family == "ruby":
             return None  # a variable of a block, or a method of any object
-        for path in (path for star in file.stars for path in star.paths):
+        for path in (path for star in file.imported.stars() for path in star.paths):
             found = self._through_star(path, name, depth)
             if found and not isinstance(found, Outside):
                 return found
-        is_closed = all(star.paths for star in file.stars)
+        is_closed = all(star.paths for star in file.imported.stars())
         return _OUTSIDE if is_closed and file.language == "python" and name in _BUILTINS else None
 
     def _through_star(self, path: str, name: str, depth: int) -> Meaning | None:
@@ -339,19 +340,19 @@ class Resolver:
         for symbol in types:
             if not symbol.container and java_package(symbol.path) == package:
                 return Defined(symbol)
-        starred = {path for star in file.stars for path in star.paths}
+        starred = {path for star in file.imported.stars() for path in star.paths}
         for symbol in types:
             if not symbol.container and symbol.path in starred:
                 return Defined(symbol)
-        for star in file.stars:
+        for star in file.imported.stars():
             if len(star.paths) == 1 and (found := self._of_java_file(star.paths[0], name, depth)):
                 return found
-        return _OUTSIDE if name[:1].isupper() or any(star.package for star in file.stars) else None
+        return _OUTSIDE if name[:1].isupper() or any(star.package for star in file.imported.stars()) else None
 
     def _of_java_file(self, path: str, name: str, depth: int) -> Meaning | None:
         """What an import of a name means that goes into a file: its type, or a member of that."""
         whole = path.rpartition("/")[2].removesuffix(".java")
-        own = self._file(path).members.get((-1, whole), [])
+        own = self._file(path).members(-1, whole)
         if not own or name == whole:
             return Defined(own[0]) if own else None
         found = self._member(Instance(own[0]), name, depth + 1, value=False, inherited_only=False)
@@ -376,7 +377,7 @@ class Resolver:
 
     def _rust_elsewhere(self, file: FileNames, name: str, depth: int) -> Meaning | None:
         """What a name of Rust means that a file neither defines nor imports: of `use module::*`, or of the prelude."""
-        inside = [path for star in file.stars for path in star.paths if path != file.path]
+        inside = [path for star in file.imported.stars() for path in star.paths if path != file.path]
         for path in inside:
             found = self._through_star(path, name, depth)
             if found and not isinstance(found, Outside):
@@ -405,11 +406,11 @@ class Resolver:
         for prefix in namespaces_of(file):
             if here := [symbol for symbol in named if symbol.container == prefix]:
                 return Defined(_best_declared(here))
-        starred = {path for star in file.stars for path in star.paths}
+        starred = {path for star in file.imported.stars() for path in star.paths}
         found = [symbol for symbol in named if symbol.path in starred and self._is_at_top(symbol)]
         if found:
             return Defined(_best_declared(found)) if len({symbol.qualified_name for symbol in found}) == 1 else None
-        for star in file.stars:
+        for star in file.imported.stars():
             if len(star.paths) == 1 and (member := self._of_type_file(star.paths[0], name, depth)):
                 return member
         return None if name.startswith("$") or self._named(name) else _OUTSIDE
@@ -421,7 +422,7 @@ class Resolver:
 
     def _of_type_file(self, path: str, name: str, depth: int) -> Meaning | None:
         """A static member of the only type of a file: `using static`."""
-        types = [symbol for symbol in self._file(path).symbols if symbol.kind in TYPES]
+        types = [symbol for symbol in self._file(path).symbols.all() if symbol.kind in TYPES]
         if len(types) != 1:
             return None
         found = self._member(Instance(types[0]), name, depth + 1, value=False, inherited_only=False)
@@ -441,7 +442,7 @@ class Resolver:
 
     def _dotted(self, file: FileNames, name: str, depth: int) -> Meaning | None:
         """What a name means that comes from `import . "package"`."""
-        folders = dict.fromkeys(path.rpartition("/")[0] for star in file.stars for path in star.paths[:1])
+        folders = dict.fromkeys(path.rpartition("/")[0] for star in file.imported.stars() for path in star.paths[:1])
         return next((found for folder in folders if (found := self._in_package(folder, name, depth))), None)
 
     def _in_package(self, folder: str, name: str, depth: int) -> Meaning | None:
@@ -484,8 +485,9 @@ class Resolver:
         if again and again == values.keys():  # `class C: f = f` means the f around it
             scope, value = min(again)
             is_class = scope >= 0 and file.symbols[scope].kind in CLASSES
-            outer = file.symbols[scope].parent
-            return self._expression(Place(file, outer), value, depth + 1) if is_class and len(values) == 1 else None
+            if not is_class or len(values) > 1:
+                return None
+            return self._expression(Place(file, file.symbols[scope].parent), value, depth + 1)
         meant = [
             self._expression(Place(file, scope, values[scope, value].line, values[scope, value]), value, depth + 1)
             for scope, value in values
@@ -776,7 +778,7 @@ class Resolver:
 
     def _gives_one_type(self, file: FileNames, function: Symbol) -> bool:
         """Whether all that a class calls so give the same."""
-        same = [one for one in file.members.get((function.parent, function.name), ()) if one.kind in FUNCTIONS]
+        same = [one for one in file.members(function.parent, function.name) if one.kind in FUNCTIONS]
         given = {tuple(one.value for one in file.bindings.of(each.position, "return")) for each in same}
         return len(given) <= 1
 
@@ -824,7 +826,7 @@ class Resolver:
         """The type of a function's parameter; of an overloaded one those of all that have one."""
         file = self._file(symbol.path)
         found: list[Meaning | None] = []
-        for one in file.members.get((symbol.parent, symbol.name), [symbol]):
+        for one in file.members(symbol.parent, symbol.name) or [symbol]:
             signature = self._signature(one).function
             if signature and place < len(signature.parameters):
                 env = self._env(owner)
@@ -865,7 +867,7 @@ class Resolver:
             return self._of_ruby_definition(symbol, name, depth, value=value)
         if symbol.kind in TYPES:
             return self._member(Instance(symbol), name, depth, value=value, inherited_only=False)
-        inner = self._file(symbol.path).members.get((symbol.position, name), [])
+        inner = self._file(symbol.path).members(symbol.position, name)
         return Defined(inner[-1]) if inner and symbol.kind not in FUNCTIONS else None
 
     def _of_ruby_definition(self, symbol: Symbol, name: str, depth: int, *, value: bool) -> Meaning | None:
@@ -916,7 +918,7 @@ class Resolver:
     def _own_member(self, owner: Instance, name: str, depth: int, *, value: bool) -> Meaning | None:
         symbol = owner.symbol
         file = self._file(symbol.path)
-        own = file.members.get((symbol.position, name), []) or self._apart(symbol, name)
+        own = file.members(symbol.position, name) or self._apart(symbol, name)
         if name == symbol.name:
             own = [one for one in own if one.kind is not SymbolKind.CONSTRUCTOR]  # its class is meant
         if value and symbol.language in _FIELDS_APART and (found := self._field(owner, own, name, depth)):
@@ -1052,7 +1054,7 @@ class Resolver:
 
     def _file(self, path: str) -> FileNames:
         if path not in self._files:
-            self._files[path] = read_file(self.reader, self._imports, self._sources[path])
+            self._files[path] = read_file(self._imports, self._sources[path])
         return self._files[path]
 
 
