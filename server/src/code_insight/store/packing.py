@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import zlib
 from array import array
 from collections import defaultdict
 from itertools import repeat
 from typing import Any, NamedTuple
 
 from code_insight.model import Evidence, Facts, FileRole, Occurrence
+from code_insight.store.compression import compressed, decompressed
 from code_insight.store.schema import REFERENCE_KINDS
 
 _WITH_RECEIVERS = b"+"  # before the places of a name that is an attribute of something
@@ -124,12 +124,12 @@ def _pack_evidence(facts: Facts, receivers: dict[str, int]) -> bytes:
     numbers = [binding.symbol + 1 << 1 | binding.is_type for binding in bindings]
     if any(binding.line for binding in bindings):
         numbers += [number for binding in bindings for number in (binding.line, binding.until)]
-    return zlib.compress(len(words).to_bytes(4, "little") + words + _packed(numbers), 1)
+    return compressed(len(words).to_bytes(4, "little") + words + _packed(numbers))
 
 
 def unpack_evidence(data: bytes) -> Evidence:
     """The same as it came out of the text."""
-    raw = zlib.decompress(data)
+    raw = decompressed(data)
     end = 4 + int.from_bytes(raw[:4], "little")
     names, values, receivers = json.loads(raw[4:end])
     numbers, count = _numbers(raw[end:]), len(names)

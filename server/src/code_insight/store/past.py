@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from code_insight.model import Change, HistoryEnd, Hunk, PastCommit
+from code_insight.store.compression import compressed, decompressed
 from code_insight.store.schema import storage_errors
 
 _OID_BYTES = 20
@@ -140,7 +140,7 @@ def set_lineage(db: sqlite3.Connection, oid: str, found: Lineage) -> None:
     """That is the history of an indexed commit; what is nobody's history any more is gone."""
     db.execute(
         "INSERT OR REPLACE INTO lineage SELECT commit_, ?, ? FROM commit_ WHERE oid = ?",
-        (zlib.compress(array("I", found.numbers).tobytes(), 3), found.end, oid),
+        (compressed(array("I", found.numbers).tobytes()), found.end, oid),
     )
     if found.end is not HistoryEnd.PENDING and len(found.numbers) < _count(db):
         _forget(db)
@@ -158,7 +158,7 @@ def _forget(db: sqlite3.Connection) -> None:
 
 
 def _unpacked(packed: bytes) -> array[int]:
-    return array("I", zlib.decompress(packed))
+    return array("I", decompressed(packed))
 
 
 # Reading.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +26,7 @@ from code_insight.model import (
     SymbolKind,
 )
 from code_insight.store.central import central_symbols
+from code_insight.store.compression import beginning, decompressed
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
 from code_insight.store.schema import KNOWN_TIME, REFERENCE_KINDS, connect_if_ours, connect_to_read, storage_errors
@@ -166,12 +166,12 @@ class Reader:
         """The whole text of a blob, in UTF-8."""
         row = next(iter(self._rows("SELECT text FROM blob WHERE blob = :blob", blob=blob)), None)
         with storage_errors("read"):
-            return zlib.decompress(row[0]) if row else b""
+            return decompressed(row[0]) if row else b""
 
     def head(self, blob: int, characters: int) -> str:
         """The beginning of the text of a blob, at most so many characters."""
         row = next(iter(self._rows("SELECT text FROM blob WHERE blob = :blob", blob=blob)), None)
-        data = zlib.decompressobj().decompress(row[0], 4 * characters) if row else b""
+        data = beginning(row[0], 4 * characters) if row else b""
         return data.decode("utf-8", "ignore")[:characters]
 
     def error_lines(self, blob: int) -> list[int]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from code_insight.errors import IndexDamaged, StorageFailed
 from code_insight.model import ReferenceKind
-from code_insight.store import seals
+from code_insight.store import compression, seals
 
 # What is on disk; another number means another file, made anew.
 # 1  2026-11: the first.
@@ -26,11 +25,16 @@ from code_insight.store import seals
 # 7  2026-11: the survey of a commit: entry points, and which symbols matter by what uses mean.
 # 8  2026-11: which file this is; the types that name a base, by it; imports under another name, by the first.
 # 9  2026-11: what a name is an attribute of, with its places; bindings in columns.
-FORMAT_VERSION = 9
+# 10 2026-11: Zstandard instead of zlib.
+FORMAT_VERSION = 10
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
-_NO_SENSE = (zlib.error, ValueError, KeyError)  # what reading a row raises whose bytes are not what was written
+_NO_SENSE = (
+    compression.Damaged,
+    ValueError,
+    KeyError,
+)  # what reading a row raises whose bytes are not what was written
 
 # A time of the index as it counts: one that is to come is from before the clock was set back, and nobody knows when.
 KNOWN_TIME = "CASE WHEN {0} <= strftime('%s', 'now') + 60 THEN {0} ELSE 0 END"

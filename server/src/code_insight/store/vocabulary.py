@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import heapq
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
+
+from code_insight.store.compression import compressed, decompressed
 
 _WORD_BYTES = re.compile(rb"[0-9A-Za-z_\x80-\xff]")
 _FOLDED = bytes(
@@ -53,12 +54,12 @@ def pieces_of(literal: str) -> list[Piece]:
 
 def packed(words: Iterable[bytes]) -> bytes:
     """A text of words, as it is kept."""
-    return zlib.compress(b"\n" + b"\n".join(sorted(words)) + b"\n", 3)
+    return compressed(b"\n" + b"\n".join(sorted(words)) + b"\n")
 
 
 def unpacked(data: bytes) -> bytes:
     """The text of words: each between two line ends."""
-    return zlib.decompress(data)
+    return decompressed(data)
 
 
 def with_piece(piece: Piece, vocabulary: Iterable[bytes]) -> set[bytes] | None:

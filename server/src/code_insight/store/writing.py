@@ -7,7 +7,6 @@ import json
 import sqlite3
 import time
 import uuid
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Self
 
 from code_insight.model import Change, Commit, FileRole, PastCommit, SkipReason
 from code_insight.store import past, seals, survey
+from code_insight.store.compression import compressed, decompressed
 from code_insight.store.packing import PackedFacts
 from code_insight.store.schema import (
     FORMAT_VERSION,
@@ -168,7 +168,7 @@ class Writer:
                 self._facts_version,
                 len(data),
                 data.count(b"\n") + (not data.endswith(b"\n") and bool(data)),
-                zlib.compress(data, 3),
+                compressed(data),
                 new.skip_reason,
                 new.facts.error_lines,
             ),
@@ -346,7 +346,7 @@ class Writer:
         for blob, text in orphans:
             self._db.execute(
                 "INSERT INTO word_index (word_index, rowid, words) VALUES ('delete', ?, ?)",
-                (blob, _in_a_row(words_of(zlib.decompress(text)))),
+                (blob, _in_a_row(words_of(decompressed(text)))),
             )
             for table in ("blob", "symbol", "derived", "occurrence", "import", "evidence"):
                 self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
