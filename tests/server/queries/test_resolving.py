@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import textwrap
 import time
@@ -914,3 +915,22 @@ def test_files_that_import_all_of_each_other_are_asked_once_each(tmp_path: Path)
     with Reader(index(tmp_path, files | {"use.py": f"{stars}\nmissing()\n"})) as reader:
         (use,) = reader.occurrences("missing")
         assert Resolver(reader).meaning(use) is None  # each of them again by each way to it would take for ever
+
+
+def test_what_was_read_of_a_commit_is_freed_when_it_is_let_go(reader: Reader) -> None:
+    """Without waiting for the collector, which runs rarely in a server that has much."""
+    gc.disable()
+    try:
+        before = _resolvers()
+        resolver = Resolver(reader)
+        for file in reader.files():
+            for use in reader.occurrences_in(file.blob):
+                resolver.meaning(use._replace(path=file.path))
+        del resolver
+        assert _resolvers() == before
+    finally:
+        gc.enable()
+
+
+def _resolvers() -> int:
+    return sum(isinstance(one, Resolver) for one in gc.get_objects())

@@ -30,23 +30,27 @@ class Calls:
 
     imports: ImportResolver
     sources: Mapping[str, SourceFile]
-    named: Callable[[str], Sequence[Symbol]]
     _included: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
     _lines: tuple[int, list[str]] = field(default=(0, []), init=False)  # of the blob that was read last
     _values: tuple[str, frozenset[tuple[str, int]]] = field(default=("", frozenset()), init=False)
 
-    def meaning(self, reader: Reader, use: Occurrence) -> Defined | Outside | None:
-        """The function or method that a call means; None when it is not evident, or no call."""
+    def meaning(
+        self, reader: Reader, use: Occurrence, named: Callable[[str], Sequence[Symbol]]
+    ) -> Defined | Outside | None:
+        """The function or method that a call means; None when it is not evident, or no call.
+
+        `named` tells the symbols of a name. It is not kept: a ring of objects is freed much later than it is let go.
+        """
         if use.kind is not ReferenceKind.CALL:
             return None
         before = self._before(reader, use)
-        named = [one for one in self.named(use.name) if family_of(one.language) == "cpp"]
-        found = [one for one in named if one.kind in _CALLED]
+        theirs = [one for one in named(use.name) if family_of(one.language) == "cpp"]
+        found = [one for one in theirs if one.kind in _CALLED]
         if qualifier := _QUALIFIED.search(before):
             return _only([one for one in found if one.container.rpartition(".")[2] == qualifier[1]])
         if _MEMBER.search(before) or (use.path, use.symbol) in self._used_as_value(reader, use.name):
             return None
-        if any(one.path == use.path and one.kind is SymbolKind.VARIABLE for one in named):
+        if any(one.path == use.path and one.kind is SymbolKind.VARIABLE for one in theirs):
             return None
         if any(one.kind is not SymbolKind.FUNCTION for one in found):
             return None  # a method of the same object, or a macro that some systems have

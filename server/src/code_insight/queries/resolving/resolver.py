@@ -150,7 +150,7 @@ class Resolver:
         files = self.reader.files()
         self._imports = ImportResolver(self.reader, files)
         self._sources = {file.path: file for file in files if file.blob}
-        self._calls = Calls(self._imports, self._sources, self._named)
+        self._calls = Calls(self._imports, self._sources)
 
     def now_reads(self, reader: Reader) -> None:
         """What has not been read yet of the commit is read there from now on."""
@@ -169,7 +169,7 @@ class Resolver:
         self._left = _MOST_EXPRESSIONS
         self._starred.clear()
         if family_of(self._sources[use.path].language) == "cpp":
-            return self._calls.meaning(self.reader, use)
+            return self._calls.meaning(self.reader, use, self._named)
         file = self._file(use.path)
         place = Place(file, use.symbol, use.line)
         receiver = file.receivers[use.receiver]
