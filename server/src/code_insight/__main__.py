@@ -302,6 +302,8 @@ def _doctor(found: Settings) -> int:
 
 
 def _index(found: Settings, url: str, ref: str) -> int:
+    import gc
+
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -320,6 +322,8 @@ def _index(found: Settings, url: str, ref: str) -> int:
             task = bars.add_task("Starting", total=100)
             call = Call(progress=lambda phase, percent: bars.update(task, description=phase, completed=percent))
             catalog = _catalog(found, [folder] if folder else [])
+            gc.freeze()  # what is imported lives as long as this process
+            gc.set_threshold(20_000, 50, 100)
             added = catalog.add(str(folder or url), ref, call)
             catalog.survey(added.indexed, call)
             for _ in catalog.deepen(added.indexed, call):
