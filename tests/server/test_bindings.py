@@ -112,6 +112,70 @@ def test_what_a_name_is_an_attribute_of(text: str, name: str, receiver: str) -> 
     assert receivers_of(text)[name] == receiver
 
 
+NARROWED = """\
+if isinstance(a, A) and a.f1():
+    a.f2().g2()
+    b = a.f3()
+elif a.f4():
+    a.f5()
+if isinstance(c.d, m.A):
+    c.d.e.f6()
+    c.f7()
+    c.d = c.d.f8()
+    c.d.f9()
+else:
+    c.d.f10()
+if isinstance(h, A) or h.f11():
+    h.f12()
+if not isinstance(i, A) or i.f13():
+    i.f14()
+else:
+    i.f15()
+def early(j, k, kinds):
+    for j in k:
+        if not (isinstance(j, A) and j.f16()):  # as it is to be
+            j.f17()
+            continue
+        j.f18()
+        if isinstance(j, (A, B)) or isinstance(j, str):
+            j.f19()
+    j.f20()
+    if isinstance(k, kinds):
+        k.f21()
+    assert isinstance(k, A), k.f22()
+    k.f23()
+    return [n.f24() for n in k if isinstance(n, A)], k.f25() if isinstance(k, B) else k.f26()
+def late(j, self):
+    if isinstance(j, A):
+        if isinstance(j, B):
+            j.f27()
+        j.f28()
+        lambda j: j.f29()
+    if isinstance(self, A):
+        self.f30()
+    while isinstance(
+        j,
+        A,  # of all kinds
+    ):
+        j = j.f31()
+"""
+
+
+def test_what_isinstance_has_made_sure_of_is_kept_where_that_is_true() -> None:
+    of_a = {use.name: use.receiver for use in parse(by_name()["python"], NARROWED.encode()).references}
+    assert {name: of for name, of in of_a.items() if of.startswith("{")} == {
+        **dict.fromkeys(("f1", "f2", "f3", "f13", "f15", "f16", "f18", "f19", "f23", "f24", "f26", "f28"), "{A}"),
+        "f31": "{A}",
+        "g2": "{A}.f2()",
+        "e": "{m.A}",
+        "f6": "{m.A}.e",
+        "f8": "{m.A}",
+        "f25": "{B}",
+        "f27": "{B}",
+    }
+    assert [value for name, value in bindings_of(NARROWED) if name == "b"] == ["{A}.f3()"]
+
+
 def test_a_binding_stands_in_the_function_or_class_around_it() -> None:
     text = b"a = 1\nclass C:\n    b = 2\n    def f(self, c):\n        d = 3\n        return d\n"
     facts = parse(by_name()["python"], text)

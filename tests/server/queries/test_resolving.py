@@ -111,6 +111,32 @@ CLAIMS = {
         def main(door):
             door.open()  # open: unknown
         """,
+    "what isinstance() has made sure of is known where it holds": """
+        class Door:
+            def open(self): ...
+        class Gate:
+            def open(self): ...
+        def main(door, gate):
+            if isinstance(door, Gate):
+                door.open()  # open: main.Gate.open
+            else:
+                door.open()  # open: unknown
+            if not isinstance(door, Door):
+                return door.open()  # open: unknown
+            door.open()  # open: main.Door.open
+            opened = isinstance(gate, Gate) and gate.open()  # open: main.Gate.open
+            return gate.open()  # open: unknown
+        """,
+    "what isinstance() has made sure of holds until there is another value": """
+        class Door:
+            def open(self): ...
+        def main(door, other):
+            if isinstance(door, Door):
+                door = other(door.open())  # open: main.Door.open
+                door.open()  # open: unknown
+            if isinstance(other, str):
+                other.open()  # open: outside
+        """,
     "a definition of the module that stands after its use is meant": """
         def main():
             return later()  # later: main.later

@@ -98,3 +98,6 @@
 (function_definition return_type: (type) @returns)
 (return_statement (_) @returned)
 (decorated_definition (decorator (_) @decorator) definition: (_ name: (identifier) @name))
+(call function: (identifier) @_isinstance
+  arguments: (argument_list . [(identifier) (attribute)] @checked . [(identifier) (attribute)] @type)
+  (#eq? @_isinstance "isinstance")) @check

@@ -16,9 +16,11 @@ What is more than that says nothing: "". A value may be two expressions: "app or
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from code_insight.parsing.narrowing import Narrowing, as_far_as_bound, narrowings
 from code_insight.parsing.source import Source
 
 if TYPE_CHECKING:
@@ -164,6 +166,7 @@ _Captures = Mapping[str, Sequence["Node"]]
 def read_bindings(matches: Iterable[_Captures], source: Source) -> Bound:
     """What the matches of a language's third query say."""
     text, receivers, drafts, blocks = source.text, {}, [], []
+    narrow: list[Narrowing] = []
     known: dict[bytes, str] = {}  # what is written → its evident form; most are "self" and the like
     for captures in matches:
         if "member" in captures:
@@ -176,9 +179,27 @@ def read_bindings(matches: Iterable[_Captures], source: Source) -> Bound:
             drafts.append(_target(captures, source))
         elif "block" in captures:
             blocks += [(node.start_byte, node.end_byte) for node in captures["block"]]
+        elif "check" in captures:
+            checked, type_ = (evident(captures[name][0], source) for name in ("checked", "type"))
+            narrow += narrowings(captures["check"][0], checked, type_) if checked != "self" else ()
         else:
             drafts += _drafts(captures, source)
-    return Bound(receivers, _most_telling([draft for draft in drafts if draft.name]), blocks)
+    bound = Bound(receivers, _most_telling([draft for draft in drafts if draft.name]), blocks)
+    return _narrowed(bound, narrow, source) if narrow else bound
+
+
+def _narrowed(bound: Bound, found: list[Narrowing], source: Source) -> Bound:
+    """The same, with the type of what a part of the text has made sure of."""
+    receivers, drafts = dict(bound.receivers), list(bound.drafts)
+    members = sorted(receivers)
+    for one in as_far_as_bound(found, (draft[:3] for draft in drafts), source):
+        for member in members[bisect_left(members, one.start) : bisect_left(members, one.end)]:
+            if (narrower := one.of(bound.receivers[member])) != bound.receivers[member]:
+                receivers[member] = narrower
+        for at, draft in enumerate(bound.drafts):
+            if one.start <= draft.offset < one.end and (narrower := one.of(draft.value)) != draft.value:
+                drafts[at] = draft._replace(value=narrower)
+    return Bound(receivers, drafts, bound.blocks)
 
 
 def _most_telling(drafts: list[BindingDraft]) -> list[BindingDraft]:

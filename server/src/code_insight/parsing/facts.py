@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 #   5  no comment at the end of a signature, whatever stands before it
 #   6  blocks, items, results, callbacks; bindings of Go
 #   7  receivers and bindings of Java
-VERSION = 7
+#   8  what isinstance() has made sure of
+VERSION = 8
 _MOST_ERROR_LINES = 20
 
 
