@@ -289,6 +289,16 @@ def test_typescript_names_are_attributes_of_what_stands_before() -> None:
     }
 
 
+def test_what_csharp_qualifies_from_the_root_says_what_it_is_an_attribute_of() -> None:
+    text = "class A { void F() { global::N.B.G(); } global::N.B b; }"  # an expression and a type, written alike
+    uses = parse(by_name()["csharp"], text.encode()).references
+    assert [(use.name, use.receiver) for use in uses if use.name in "BG"] == [
+        ("B", "global::N"),
+        ("G", "global::N.B"),
+        ("B", "global::N"),
+    ]
+
+
 def test_a_long_text_binds_in_its_order() -> None:
     facts = parse(by_name()["python"], b"".join(b"x%d = y()\n" % number for number in range(3_000)))
     assert facts.bindings[:2] == (BindingFact("x0", "y()", False, -1), BindingFact("x1", "y()", False, -1))

@@ -753,7 +753,7 @@ def test_an_object_for_itself_is_no_reference(language: str, source: str) -> Non
 
 
 def test_strings_and_comments_have_no_references() -> None:
-    assert facts_of("x = 'name'  # name\n", "python").references == ()
+    assert facts_of("x = 'name'  # name\n", "python").references.places == {}
 
 
 # --- imports ---------------------------------------------------------------------------------------------------------

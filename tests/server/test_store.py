@@ -10,12 +10,14 @@ from code_insight import store
 from code_insight.errors import IndexDamaged, StorageFailed
 from code_insight.model import (
     NO_FACTS,
+    REFERENCE_KINDS,
     Commit,
     Facts,
     FileRole,
     ImportFact,
     ReferenceFact,
     ReferenceKind,
+    References,
     Repository,
     SkipReason,
     SymbolFact,
@@ -29,10 +31,15 @@ FACTS = Facts(
         SymbolFact("Flask", SymbolKind.CLASS, "", -1, 1, 4, 1, 6, "class Flask(App)", "The app.", ("web.App", "Base")),
         SymbolFact("route", SymbolKind.METHOD, "Flask", 0, 3, 4, 3, 8, "def route(self)", "", ()),
     ),
-    references=(
-        ReferenceFact("App", ReferenceKind.INHERIT, 1, 12, 0),
-        ReferenceFact("helper", ReferenceKind.CALL, 4, 15, 1),
-        ReferenceFact("helper", ReferenceKind.NAME, 9, 20_000, -1),
+    references=References(
+        {
+            "App": [1, 12 << 3 | REFERENCE_KINDS.index(ReferenceKind.INHERIT), 1, 0],
+            "helper": [
+                *(4, 15 << 3 | REFERENCE_KINDS.index(ReferenceKind.CALL), 2, 0),
+                *(9, 20_000 << 3 | REFERENCE_KINDS.index(ReferenceKind.NAME), 0, 0),
+            ],
+        },
+        {"": 0},
     ),
     imports=(ImportFact("web", "App", "", 1), ImportFact("os", "", "system", 2)),
     error_lines=(7, 8),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 
@@ -37,6 +38,9 @@ class ReferenceKind(StrEnum):
     INHERIT = "inherit"  # as a base class, an implemented interface or trait
     IMPORT = "import"  # in an import, use, include or require
     NAME = "name"  # any other occurrence
+
+
+REFERENCE_KINDS = tuple(ReferenceKind)  # a kind's number, on disk too, is its position here
 
 
 class SkipReason(StrEnum):
@@ -91,6 +95,24 @@ class ReferenceFact(NamedTuple):
     receiver: str = ""  # what it is an attribute of: "self", "flask.app", "Flask()"; "?" when that says nothing
 
 
+@dataclass(frozen=True, slots=True)
+class References:
+    """The references of one text, by name: a text has a hundred thousand, which are no objects until someone asks."""
+
+    places: dict[str, list[int]]  # name → line, column << 3 | its kind's number, symbol + 1, receiver; again and again
+    receivers: dict[str, int]  # what names are attributes of → its position; first "", for nothing
+
+    def __iter__(self) -> Iterator[ReferenceFact]:
+        """In document order."""
+        receivers = list(self.receivers)
+        found = [
+            ReferenceFact(name, REFERENCE_KINDS[both & 7], line, both >> 3, symbol - 1, receivers[receiver])
+            for name, numbers in self.places.items()
+            for line, both, symbol, receiver in zip(*(numbers[at::4] for at in range(4)), strict=True)
+        ]
+        return iter(sorted(found, key=attrgetter("line", "column")))
+
+
 class BindingFact(NamedTuple):
     """One place where a name gets a value or a type."""
 
@@ -115,13 +137,14 @@ class Facts(NamedTuple):
     """All that the index knows of one blob: a pure function of (blob, language, parsing.VERSION)."""
 
     symbols: tuple[SymbolFact, ...]  # in the order in which they begin; an enclosing one before what it encloses
-    references: tuple[ReferenceFact, ...]  # in document order
+    references: References
     imports: tuple[ImportFact, ...]
     error_lines: tuple[int, ...]  # where the text does not follow the grammar; at most 20
     bindings: tuple[BindingFact, ...] = ()  # in document order
 
 
-NO_FACTS = Facts((), (), (), ())
+NO_REFERENCES = References({}, {"": 0})
+NO_FACTS = Facts((), NO_REFERENCES, (), ())
 
 
 class Evidence(NamedTuple):

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from code_insight.parsing.narrowing import Narrowing, as_far_as_bound, narrowings
-from code_insight.parsing.source import Source
+from code_insight.parsing.source import Captures, Source
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -35,7 +35,7 @@ _NAMES = frozenset(
         *("private_property_identifier", "shorthand_property_identifier_pattern", "namespace_identifier"),
         *("this", "self", "super", "base", "variable_name", "constant", "instance_variable", "relative_scope"),
         *("dotted_name", "qualified_name", "crate", "primitive_type", "implicit_parameter", "namespace_name"),
-        "shorthand_field_identifier",
+        *("shorthand_field_identifier", "alias_qualified_name"),
     }
 )
 _ATTRIBUTES = {  # node type → fields of the object and of the name
@@ -160,32 +160,44 @@ class Bound(NamedTuple):
     blocks: list[tuple[int, int]]  # where variables are known that are declared in it; empty: in their whole function
 
 
-_Captures = Mapping[str, Sequence["Node"]]
-
-
-def read_bindings(matches: Iterable[_Captures], source: Source) -> Bound:
-    """What the matches of a language's third query say."""
-    text, receivers, drafts, blocks = source.text, {}, [], []
+def read_bindings(patterns: Iterable[Sequence[Captures]], source: Source) -> Bound:
+    """What the matches of each pattern of a language's third query say."""
+    receivers, blocks = dict[int, str](), list[tuple[int, int]]()
+    drafts: list[BindingDraft] = []
     narrow: list[Narrowing] = []
-    known: dict[bytes, str] = {}  # what is written → its evident form; most are "self" and the like
-    for captures in matches:
-        if "member" in captures:
-            (of,) = captures["of"]
-            said = text[of.start_byte : of.end_byte]
-            if said not in known:
-                known[said] = evident(of, source) or "?"
-            receivers[captures["member"][0].start_byte] = known[said]
-        elif "target" in captures:
-            drafts.append(_target(captures, source))
-        elif "block" in captures:
-            blocks += [(node.start_byte, node.end_byte) for node in captures["block"]]
-        elif "check" in captures:
-            checked, type_ = (evident(captures[name][0], source) for name in ("checked", "type"))
-            narrow += narrowings(captures["check"][0], checked, type_) if checked != "self" else ()
+    forms: dict[bytes, str] = {}  # what is written → its evident form; most are "self" and the like
+    for matches in patterns:
+        captured = matches[0].keys()
+        if "member" in captured:
+            _read_members(matches, source, forms, receivers)
+        elif "target" in captured:
+            drafts += [_target(captures, source) for captures in matches]
+        elif "block" in captured:
+            blocks += [(node.start_byte, node.end_byte) for captures in matches for node in captures["block"]]
+        elif "check" in captured:
+            narrow += [one for captures in matches for one in _narrowings(captures, source)]
         else:
-            drafts += _drafts(captures, source)
+            for captures in matches:
+                drafts += _drafts(captures, source)
     bound = Bound(receivers, _most_telling([draft for draft in drafts if draft.name]), blocks)
     return _narrowed(bound, narrow, source) if narrow else bound
+
+
+def _read_members(
+    matches: Sequence[Captures], source: Source, forms: dict[bytes, str], receivers: dict[int, str]
+) -> None:
+    text = source.text
+    for captures in matches:  # a large file has tens of thousands: no calls of ours in here
+        (of,), (member,) = captures["of"], captures["member"]
+        said = text[of.start_byte : of.end_byte]
+        if (form := forms.get(said)) is None:
+            form = forms[said] = evident(of, source) or "?"
+        receivers[member.start_byte] = form
+
+
+def _narrowings(captures: Captures, source: Source) -> Iterable[Narrowing]:
+    checked, type_ = (evident(captures[name][0], source) for name in ("checked", "type"))
+    return narrowings(captures["check"][0], checked, type_) if checked != "self" else ()
 
 
 def _narrowed(bound: Bound, found: list[Narrowing], source: Source) -> Bound:
@@ -213,7 +225,7 @@ def _most_telling(drafts: list[BindingDraft]) -> list[BindingDraft]:
     ]
 
 
-def _drafts(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
+def _drafts(captures: Captures, source: Source) -> Iterator[BindingDraft]:
     if "returns" in captures:
         node = captures["returns"][0]
         yield BindingDraft(node.start_byte, "return", annotation(node, source), is_type=True)
@@ -237,7 +249,7 @@ def _drafts(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
         yield from _parameters(captures, source)
 
 
-def _target(captures: _Captures, source: Source) -> BindingDraft:
+def _target(captures: Captures, source: Source) -> BindingDraft:
     target = captures["target"][0]
     name = evident(target, source)
     if len(captures) == 1:
@@ -253,7 +265,7 @@ def _target(captures: _Captures, source: Source) -> BindingDraft:
     return BindingDraft(offset, name, _value_of(captures, source), is_type=False, is_assignment="assigned" in captures)
 
 
-def _value_of(captures: _Captures, source: Source) -> str:
+def _value_of(captures: Captures, source: Source) -> str:
     """What a target gets, as an expression."""
     if "entered" in captures:
         is_async = captures["with"][0].children[0].type == "async"
@@ -272,7 +284,7 @@ def _after(expression: str, step: str) -> str:
     return f"{expression}{step}" if expression else ""
 
 
-def _several(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
+def _several(captures: Captures, source: Source) -> Iterator[BindingDraft]:
     """`a, b := c, d`, `a, b := f()`, `for a, b := range c`, `[a, b] = c`."""
     targets = [node for node in captures["left"][0].children if node.is_named or node.type == ","]
     names = [node for node in targets if node.is_named]
@@ -295,7 +307,7 @@ def _several(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
                 yield BindingDraft(node.start_byte, name, value, is_type=False, is_assignment="assigned" in captures)
 
 
-def _parameters(captures: _Captures, source: Source) -> Iterator[BindingDraft]:
+def _parameters(captures: Captures, source: Source) -> Iterator[BindingDraft]:
     """The parameters of a function that is handed to a call, or put into a variable of a known type."""
     callback = captures["callback"][0]
     if "callee" in captures:

@@ -6,6 +6,8 @@ import importlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from code_insight.languages import Language, query_text
@@ -13,7 +15,7 @@ from code_insight.model import NO_FACTS, Facts
 from code_insight.parsing.bindings import read_bindings
 from code_insight.parsing.headings import parse_headings
 from code_insight.parsing.outline import Outline, Surroundings, bindings, references
-from code_insight.parsing.source import Source, without_directives, without_macros
+from code_insight.parsing.source import Captures, Source, without_directives, without_macros
 from code_insight.parsing.structure import read_structure
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 #   5  no comment at the end of a signature, whatever stands before it
 #   6  blocks, items, results, callbacks; bindings of Go
 #   7  receivers and bindings of Java
-#   8  what isinstance() has made sure of
+#   8  what isinstance() has made sure of; receivers behind C#'s `global::`
 VERSION = 8
 _MOST_ERROR_LINES = 20
 
@@ -85,32 +87,29 @@ def _parse_code(language: Language, text: bytes) -> Facts:
 class _Matches(NamedTuple):
     """What the three parts of a query file find."""
 
-    structure: list[tuple[int, dict[str, list[Node]]]]  # pattern, captures
+    structure: list[list[Captures]]  # by pattern, in the order of the file
     occurrences: dict[str, list[Node]]  # by capture
-    bindings: list[dict[str, list[Node]]]
+    bindings: list[list[Captures]]
 
 
 def _matches(grammar: _Grammar, root: Node) -> _Matches:
     from tree_sitter import QueryCursor
 
-    structure, bindings = [], []
+    found: dict[int, list[Captures]] = defaultdict(list)  # by pattern
+    for pattern, captures in QueryCursor(grammar.query).matches(root):  # a large file has a hundred thousand
+        found[pattern].append(captures)
+    patterns = sorted(found)
     occurrences: dict[str, list[Node]] = defaultdict(list)
-    names: dict[int, str] = {}  # pattern of the second part → what it captures, but for helpers of a predicate
+    for pattern in patterns:
+        if pattern in grammar.occurrences:
+            (name,) = (name for name in found[pattern][0] if not name.startswith("_"))  # but for helpers of a predicate
+            occurrences[name] += chain.from_iterable(map(itemgetter(name), found[pattern]))
     first, end = grammar.occurrences.start, grammar.occurrences.stop
-    name_of = names.get
-    for match in QueryCursor(grammar.query).matches(root):
-        pattern, captures = match
-        if (name := name_of(pattern)) is not None:
-            occurrences[name] += captures[name]
-        elif pattern < first:
-            structure.append(match)
-        elif pattern >= end:
-            bindings.append(captures)
-        else:
-            (name,) = (name for name in captures if not name.startswith("_"))
-            names[pattern] = name
-            occurrences[name] += captures[name]
-    return _Matches(structure, occurrences, bindings)
+    return _Matches(
+        [found[pattern] for pattern in patterns if pattern < first],
+        occurrences,
+        [found[pattern] for pattern in patterns if pattern >= end],
+    )
 
 
 def _undisturbed(language: Language, text: bytes) -> bytes:

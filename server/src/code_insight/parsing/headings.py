@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from code_insight.model import Facts, SymbolFact
+from code_insight.model import NO_REFERENCES, Facts, SymbolFact
 from code_insight.model import SymbolKind as Kind
 from code_insight.parsing.source import MOST_SYMBOLS, SIGNATURE_CHARACTERS
 
@@ -28,7 +28,7 @@ def parse_headings(text: bytes) -> Facts:
         end = next(following, total + 1) - 1
         symbols.append(SymbolFact(name, Kind.HEADING, container, parent, line, end, line, column, signature, "", ()))
         open_headings.append((level, position))
-    return Facts(tuple(symbols), (), (), ())
+    return Facts(tuple(symbols), NO_REFERENCES, (), ())
 
 
 def _headings(text: str) -> list[tuple[int, int, str]]:

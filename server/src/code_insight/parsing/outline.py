@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from code_insight.languages import Language
-from code_insight.model import BindingFact, ReferenceFact, ReferenceKind, SymbolFact
+from code_insight.model import REFERENCE_KINDS, BindingFact, ReferenceKind, References, SymbolFact
 from code_insight.model import SymbolKind as Kind
 from code_insight.parsing.bindings import BindingDraft, Bound
 from code_insight.parsing.source import (
@@ -30,13 +31,8 @@ _MOST_REFERENCES = 500_000
 _MOST_BINDINGS = 100_000
 LAST_LINE = 1 << 30
 # From the least to the most telling: an identifier that is also the name of a call is a call.
-_REFERENCE_KINDS = (
-    ReferenceKind.NAME,
-    ReferenceKind.TYPE,
-    ReferenceKind.CALL,
-    ReferenceKind.INHERIT,
-    ReferenceKind.IMPORT,
-)
+_TELLING = (ReferenceKind.TYPE, ReferenceKind.CALL, ReferenceKind.INHERIT, ReferenceKind.IMPORT)
+_NAME, _IMPORT = REFERENCE_KINDS.index(ReferenceKind.NAME), REFERENCE_KINDS.index(ReferenceKind.IMPORT)
 
 
 class Surroundings:
@@ -297,36 +293,59 @@ def references(
     outline: Outline,
     structure: Structure,
     receiver_of: Mapping[int, str],
-) -> tuple[ReferenceFact, ...]:
-    ends: dict[int, int] = {}
-    kinds: dict[int, ReferenceKind] = {}
-    for kind in _REFERENCE_KINDS:
-        spans = {node.start_byte: node.end_byte for node in occurrences.get(f"reference.{kind}", ())}
-        ends.update(spans)
-        kinds.update(dict.fromkeys(spans, kind))
-    for node in occurrences.get("ignored", ()):
-        kinds.pop(node.start_byte, None)
-    kinds.update((start, ReferenceKind.IMPORT) for start in structure.imported if start in kinds)
-    defined = outline.names
-    used = [start for start in sorted(kinds) if start not in defined][:_MOST_REFERENCES]  # nearly in order already
-    text, names, line_starts, is_ascii = source.text, source.names, source.line_starts, source.is_ascii
-    left_out, receiver, new = language.receivers, receiver_of.get, tuple.__new__
-    line, symbol, changes = 1, -1, _changes(outline.spans)
-    next_line, (next_change, next_symbol) = line_starts[1], next(changes)
-    found = []
-    for start in used:  # a large file has a hundred thousand: no calls of ours in here
-        name = names[text[start : ends[start]]]
-        if name in left_out or len(name) > NAME_BYTES:
+) -> References:
+    ends, kinds = _uses(occurrences)
+    for start in chain(outline.names, (node.start_byte for node in occurrences.get("ignored", ()))):
+        ends.pop(start, None)
+    kinds.update(dict.fromkeys(structure.imported, _IMPORT))
+    text, line_starts, wide_lines = source.text, source.line_starts, source.wide_lines
+    places, receivers = _Places(language.receivers), {"": 0}
+    kind_of, receiver, number = kinds.get, receiver_of.get, receivers.setdefault
+    line, next_line, line_start, is_wide = 0, 0, 0, False
+    symbol, changes = 0, _changes(outline.spans)
+    next_change, next_symbol = next(changes)
+    for start in sorted(ends)[:_MOST_REFERENCES]:  # a large file has a hundred thousand: no calls of ours in here
+        numbers = places[text[start : ends[start]]]
+        if numbers is None:
             continue
         while next_line <= start:
+            line_start = next_line
             line += 1
             next_line = line_starts[line]
+            is_wide = line in wide_lines
         while next_change <= start:
-            symbol = next_symbol
+            symbol = next_symbol + 1
             next_change, next_symbol = next(changes)
-        column = start - line_starts[line - 1] if is_ascii else source.column(start, line)
-        found.append(new(ReferenceFact, (name, kinds[start], line, column, symbol, receiver(start, ""))))
-    return tuple(found)
+        column = source.column(start, line) if is_wide else start - line_start
+        said = receiver(start)
+        numbers += (line, column << 3 | kind_of(start, _NAME), symbol, number(said, len(receivers)) if said else 0)
+    return References(places.by_name, receivers)
+
+
+def _uses(occurrences: Mapping[str, Sequence[Node]]) -> tuple[dict[int, int], dict[int, int]]:
+    """Where each name that is used stands, start → end; and by start the kind of those that are more than a name."""
+    ends = {node.start_byte: node.end_byte for node in occurrences.get("reference.name", ())}
+    kinds: dict[int, int] = {}
+    for kind in _TELLING:
+        spans = {node.start_byte: node.end_byte for node in occurrences.get(f"reference.{kind}", ())}
+        ends.update(spans)
+        kinds.update(dict.fromkeys(spans, REFERENCE_KINDS.index(kind)))
+    return ends, kinds
+
+
+class _Places(dict[bytes, list[int] | None]):
+    """Where names are used, by their bytes; None for what is no name."""
+
+    def __init__(self, left_out: frozenset[str]) -> None:
+        super().__init__()
+        self.by_name: dict[str, list[int]] = {}
+        self._left_out = left_out
+
+    def __missing__(self, raw: bytes) -> list[int] | None:
+        name = raw.decode("utf-8", "replace")
+        is_no_name = name in self._left_out or len(name) > NAME_BYTES
+        found = self[raw] = None if is_no_name else self.by_name.setdefault(name, [])
+        return found
 
 
 def bindings(bound: Bound, outline: Outline, source: Source) -> tuple[BindingFact, ...]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+Captures = Mapping[str, Sequence["Node"]]  # of one match of a query
 SIGNATURE_CHARACTERS = 300
 DOC_CHARACTERS = 2_000
 MOST_SYMBOLS = 50_000
@@ -21,6 +26,8 @@ class Source:
         lengths = map((1).__add__, map(len, text.split(b"\n")))  # no call of ours for each line
         self.line_starts = [0, *accumulate(lengths)]  # one more than lines
         self.names = _Decoded()
+        lines = () if self.is_ascii else enumerate(text.split(b"\n"), 1)
+        self.wide_lines = frozenset(number for number, line in lines if not line.isascii())
 
     def name(self, start: int, end: int) -> str:
         """The text between two offsets, one object for equal texts."""
@@ -34,7 +41,7 @@ class Source:
 
     def column(self, offset: int, line: int) -> int:
         start = self.line_starts[line - 1]
-        return offset - start if self.is_ascii else len(self.slice(start, offset))
+        return len(self.slice(start, offset)) if line in self.wide_lines else offset - start
 
     def start_with_keywords(self, offset: int) -> int:
         """Where the words in front begin that belong to what starts at an offset: "export const" x = 1."""

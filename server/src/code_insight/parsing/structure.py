@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from code_insight.model import ImportFact
 from code_insight.model import SymbolKind as Kind
-from code_insight.parsing.source import Source, docstring
+from code_insight.parsing.source import Captures, Source, docstring
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -23,7 +23,6 @@ VALUES = frozenset({Kind.VARIABLE, Kind.CONSTANT, Kind.FIELD})
 class Draft(NamedTuple):
     """A definition before it is known what stands around it."""
 
-    pattern: int  # of two patterns that define one name, the smaller counts
     kind: Kind
     start: int
     end: int
@@ -44,7 +43,6 @@ class Container(NamedTuple):
 
 @dataclass(slots=True)
 class Structure:
-    kinds: dict[int, tuple[str, Kind]] = field(default_factory=dict)  # of each pattern that defines: capture, kind
     drafts: dict[int, Draft] = field(default_factory=dict)  # by the offset of the name
     containers: list[Container] = field(default_factory=list)
     bases: dict[int, dict[int, str]] = field(default_factory=dict)  # offset of the name -> offset of the base -> base
@@ -54,53 +52,56 @@ class Structure:
     imported: set[int] = field(default_factory=set)  # offsets of names that an import binds
 
 
-def read_structure(matches: Iterable[tuple[int, Mapping[str, Sequence[Node]]]], source: Source) -> Structure:
+def read_structure(patterns: Iterable[Sequence[Captures]], source: Source) -> Structure:
+    """What the matches of each pattern say. Of two patterns that define one name, the first counts."""
     structure = Structure()
     imports: dict[tuple[int, int], tuple[ImportFact, ...]] = {}
-    for pattern, captures in matches:
-        name = captures.get("name")
-        if name is None:
-            if "declarator" in captures:
-                _read_declarator(pattern, captures, source, structure)
-            elif "container" in captures:
-                _read_container(captures, source, structure)
-            else:
-                _read_import(captures, source, structure, imports)
-        elif "base" in captures:
-            _read_bases(name[0].start_byte, captures["base"], source, structure)
-        elif "doc" in captures:
-            node = captures["doc"][0]
-            structure.docs[name[0].start_byte] = docstring(source.slice(node.start_byte, node.end_byte))
+    for matches in patterns:
+        captured = matches[0].keys()
+        if "base" in captured and "name" in captured:
+            _read_bases(matches, source, structure)
+        elif "doc" in captured:
+            _read_docs(matches, source, structure)
+        elif "name" in captured:
+            _read_definitions(matches, source, structure)
+        elif "declarator" in captured:
+            _read_declarators(matches, source, structure)
+        elif "container" in captured:
+            _read_containers(matches, source, structure)
         else:
-            _read_definitions(pattern, captures, source, structure)
+            for captures in matches:
+                _read_import(captures, source, structure, imports)
     structure.imports.extend(_without_bare_repetitions(imports))
     return structure
 
 
-def _read_definitions(
-    pattern: int, captures: Mapping[str, Sequence[Node]], source: Source, structure: Structure
-) -> None:
-    kind, node = _definition(pattern, captures, structure)
-    for name in captures["name"]:
-        start, end = _name_range(name, source)
-        known = structure.drafts.get(start)
-        if (known is not None and known.pattern <= pattern) or not 0 < end - start <= NAME_BYTES:
-            continue
-        if source.text[start:end] == b"_":
-            continue
-        body = captures["body"][0] if "body" in captures else node.child_by_field_name("body")
-        stop = len(source.text) if "until.end" in captures else node.end_byte
-        structure.drafts[start] = Draft(
-            pattern,
-            kind,
-            node.start_byte,
-            stop,
-            start,
-            end,
-            body.start_byte if body else node.end_byte,
-            _receiver(captures, source, start),
-            False,
-        )
+def _read_definitions(matches: Sequence[Captures], source: Source, structure: Structure) -> None:
+    definition, kind = _defined(matches[0])
+    drafts = structure.drafts
+    for captures in matches:
+        (node,) = captures[definition]
+        for name in captures["name"]:
+            start, end = _name_range(name, source)
+            if start in drafts or not 0 < end - start <= NAME_BYTES or source.text[start:end] == b"_":
+                continue
+            body = captures["body"][0] if "body" in captures else node.child_by_field_name("body")
+            stop = node.end_byte
+            drafts[start] = Draft(
+                kind,
+                node.start_byte,
+                len(source.text) if "until.end" in captures else stop,
+                start,
+                end,
+                body.start_byte if body else stop,
+                _receiver(captures, source, start) if "receiver" in captures else "",
+                False,
+            )
+
+
+def _defined(captures: Captures) -> tuple[str, Kind]:
+    """The capture of a pattern that stands for the whole definition, and what it defines."""
+    capture = next(key for key in captures if key.startswith("definition."))
+    return capture, Kind(capture.removeprefix("definition."))
 
 
 class _Declared(NamedTuple):
@@ -138,68 +139,70 @@ def _last_named_child(node: Node) -> Node | None:
     return node.named_child(node.named_child_count - 1) if node.named_child_count else None
 
 
-def _read_declarator(
-    pattern: int, captures: Mapping[str, Sequence[Node]], source: Source, structure: Structure
-) -> None:
-    kind, node = _definition(pattern, captures, structure)
-    declared = _declared(captures["declarator"][0])
-    if declared is None or (kind is Kind.FUNCTION and not declared.is_function):
-        return
-    start, end = _name_range(declared.name, source)
-    if start in structure.drafts or not 0 < end - start <= NAME_BYTES:
-        return
-    is_declaration = declared.is_function and kind in VALUES
-    body = node.child_by_field_name("body")
-    structure.drafts[start] = Draft(
-        pattern,
-        Kind.FUNCTION if is_declaration else kind,
-        node.start_byte,
-        node.end_byte,
-        start,
-        end,
-        body.start_byte if body else node.end_byte,
-        _owner(source.slice(max(declared.qualified.start_byte, start - NAME_BYTES), start)),
-        is_declaration,
-    )
-
-
-def _definition(pattern: int, captures: Mapping[str, Sequence[Node]], structure: Structure) -> tuple[Kind, Node]:
-    if pattern not in structure.kinds:
-        capture = next(key for key in captures if key.startswith("definition."))
-        structure.kinds[pattern] = capture, Kind(capture.removeprefix("definition."))
-    capture, kind = structure.kinds[pattern]
-    return kind, captures[capture][0]
+def _read_declarators(matches: Sequence[Captures], source: Source, structure: Structure) -> None:
+    definition, kind = _defined(matches[0])
+    for captures in matches:
+        node = captures[definition][0]
+        declared = _declared(captures["declarator"][0])
+        if declared is None or (kind is Kind.FUNCTION and not declared.is_function):
+            continue
+        start, end = _name_range(declared.name, source)
+        if start in structure.drafts or not 0 < end - start <= NAME_BYTES:
+            continue
+        is_declaration = declared.is_function and kind in VALUES
+        body = node.child_by_field_name("body")
+        structure.drafts[start] = Draft(
+            Kind.FUNCTION if is_declaration else kind,
+            node.start_byte,
+            node.end_byte,
+            start,
+            end,
+            body.start_byte if body else node.end_byte,
+            _owner(source.slice(max(declared.qualified.start_byte, start - NAME_BYTES), start)),
+            is_declaration,
+        )
 
 
 def _name_range(name: Node, source: Source) -> tuple[int, int]:
     """Where a name stands, without what a node has more: Ruby's :name and "name", C++'s operator bool()."""
-    start, end = name.start_byte, name.end_byte
-    if name.type == "operator_cast":
-        return start, start + len(source.text[start:end].partition(b"(")[0].rstrip())
-    mark = source.text[start : start + 1]
-    return (start + 1, end - (mark != b":")) if mark in (b":", b'"', b"'") else (start, end)
+    text, start, end = source.text, name.start_byte, name.end_byte
+    if text.startswith(_MARKS, start):
+        return start + 1, end - (not text.startswith(b":", start))
+    if text.startswith(b"operator", start) and name.type == "operator_cast":
+        return start, start + len(text[start:end].partition(b"(")[0].rstrip())
+    return start, end
 
 
-def _receiver(captures: Mapping[str, Sequence[Node]], source: Source, name_start: int) -> str:
-    """The type that owns a definition, "" when none is written; of `a::B::c` what stands before the name."""
-    if "receiver" not in captures:
-        return ""
+_MARKS = (b":", b'"', b"'")
+
+
+def _receiver(captures: Captures, source: Source, name_start: int) -> str:
+    """The type that owns a definition; of `a::B::c` what stands before the name."""
     node = captures["receiver"][0]
     start, end = node.start_byte, node.end_byte
     return _owner(source.slice(start, min(name_start if start <= name_start < end else end, start + NAME_BYTES)))
 
 
-def _read_container(captures: Mapping[str, Sequence[Node]], source: Source, structure: Structure) -> None:
-    node, receiver = captures["container"][0], _receiver(captures, source, -1)
-    structure.containers.append(Container(node.start_byte, node.end_byte, receiver))
-    for base in captures.get("base", ()):
-        structure.adopted.setdefault(receiver, []).append(_without_arguments(_text(base, source)))
+def _read_containers(matches: Sequence[Captures], source: Source, structure: Structure) -> None:
+    for captures in matches:
+        (node,) = captures["container"]
+        receiver = _receiver(captures, source, -1) if "receiver" in captures else ""
+        structure.containers.append(Container(node.start_byte, node.end_byte, receiver))
+        for base in captures.get("base", ()):
+            structure.adopted.setdefault(receiver, []).append(_without_arguments(_text(base, source)))
 
 
-def _read_bases(name: int, bases: Sequence[Node], source: Source, structure: Structure) -> None:
-    known = structure.bases.setdefault(name, {})
-    for base in bases:
-        known[base.start_byte] = _without_arguments(_text(base, source))
+def _read_bases(matches: Sequence[Captures], source: Source, structure: Structure) -> None:
+    for captures in matches:
+        known = structure.bases.setdefault(captures["name"][0].start_byte, {})
+        for base in captures["base"]:
+            known[base.start_byte] = _without_arguments(_text(base, source))
+
+
+def _read_docs(matches: Sequence[Captures], source: Source, structure: Structure) -> None:
+    for captures in matches:
+        (node,) = captures["doc"]
+        structure.docs[captures["name"][0].start_byte] = docstring(source.slice(node.start_byte, node.end_byte))
 
 
 def _text(node: Node, source: Source) -> str:
@@ -223,7 +226,7 @@ def _owner(text: str) -> str:
 
 
 def _read_import(
-    captures: Mapping[str, Sequence[Node]],
+    captures: Captures,
     source: Source,
     structure: Structure,
     imports: dict[tuple[int, int], tuple[ImportFact, ...]],
@@ -250,12 +253,12 @@ def _read_import(
     imports[module.start_byte, (name or alias or [module])[0].start_byte] = (fact,)
 
 
-def _import_module(captures: Mapping[str, Sequence[Node]], source: Source) -> str:
+def _import_module(captures: Captures, source: Source) -> str:
     module = _text(captures["import.module"][0], source).strip("\"'<>")
     return f"./{module}" if "import.relative" in captures and not module.startswith(".") else module
 
 
-def _imported_name(captures: Mapping[str, Sequence[Node]], source: Source) -> str:
+def _imported_name(captures: Captures, source: Source) -> str:
     if "import.name" in captures:
         return _text(captures["import.name"][0], source).lstrip(":")
     if "import.all" in captures:

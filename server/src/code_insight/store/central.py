@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from code_insight.model import ReferenceKind, family_of, is_aside
-from code_insight.store.schema import REFERENCE_KINDS
+from code_insight.model import REFERENCE_KINDS, ReferenceKind, family_of, is_aside
 
 _BITS = {kind: 1 << number for number, kind in enumerate(REFERENCE_KINDS)}
 _IMPORT, _INHERIT = _BITS[ReferenceKind.IMPORT], _BITS[ReferenceKind.INHERIT]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections import defaultdict
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from code_insight.model import Evidence, Facts, FileRole, Occurrence
+from code_insight.model import REFERENCE_KINDS, Evidence, Facts, FileRole, Occurrence
 from code_insight.store.compression import compressed, decompressed
-from code_insight.store.schema import REFERENCE_KINDS
 
 _WITH_RECEIVERS = b"+"  # before the places of a name that is an attribute of something
-_KIND_NUMBERS = {kind: number for number, kind in enumerate(REFERENCE_KINDS)}
 
 
 class PackedFacts(NamedTuple):
@@ -47,30 +44,19 @@ def pack(facts: Facts) -> PackedFacts:
         for position, fact in enumerate(facts.symbols)
         for base in fact.bases
     }
-    receivers: dict[str, int] = {"": 0}
-    places = _places(facts, receivers)
     occurrences = tuple(
         (names.setdefault(name, len(names)), _bits(numbers), _packed_places(numbers))
-        for name, numbers in places.items()
+        for name, numbers in facts.references.places.items()
     )
     imports = tuple((fact.line, fact.module, fact.name, fact.alias) for fact in facts.imports)
     lines = json.dumps(facts.error_lines)
-    evidence = _pack_evidence(facts, receivers)
+    evidence = _pack_evidence(facts)
     return PackedFacts(tuple(names), symbols, tuple(sorted(derived)), occurrences, imports, evidence, lines)
 
 
 def last_name(base: str) -> str:
     """The last part of a dotted or scoped name: "Model" of "models.Model" and of "app::Model"."""
     return base.replace("::", ".").replace("\\", ".").rpartition(".")[2]
-
-
-def _places(facts: Facts, receivers: dict[str, int]) -> dict[str, list[int]]:
-    """Name → line, column with kind, symbol, number of the receiver, again and again, in document order."""
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    numbers, number = _KIND_NUMBERS, receivers.setdefault
-    for name, kind, line, column, symbol, receiver in facts.references:
-        places[name] += (line, column << 3 | numbers[kind], symbol + 1, number(receiver, len(receivers)))
-    return places
 
 
 def _bits(numbers: list[int]) -> int:
@@ -114,9 +100,9 @@ def places(path: str, role: FileRole, blob: int, name: str, packed: bytes) -> li
     ]
 
 
-def _pack_evidence(facts: Facts, receivers: dict[str, int]) -> bytes:
+def _pack_evidence(facts: Facts) -> bytes:
     """What the names of a blob mean, compressed; empty when nothing says it."""
-    bindings = facts.bindings
+    bindings, receivers = facts.bindings, facts.references.receivers
     if not bindings and len(receivers) == 1:
         return b""
     texts = [binding.name for binding in bindings], [binding.value for binding in bindings], list(receivers)

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from code_insight.model import (
     NO_EVIDENCE,
+    REFERENCE_KINDS,
     Commit,
     Evidence,
     FileRole,
@@ -29,7 +30,7 @@ from code_insight.store.central import central_symbols
 from code_insight.store.compression import beginning, decompressed
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
-from code_insight.store.schema import KNOWN_TIME, REFERENCE_KINDS, connect_if_ours, connect_to_read, storage_errors
+from code_insight.store.schema import KNOWN_TIME, connect_if_ours, connect_to_read, storage_errors
 from code_insight.store.vocabulary import Piece, pieces_of, unpacked, with_piece, with_stem
 
 _ROLES = {role.value: role for role in FileRole}

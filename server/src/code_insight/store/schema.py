@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from code_insight.errors import IndexDamaged, StorageFailed
-from code_insight.model import ReferenceKind
 from code_insight.store import compression, seals
 
 # What is on disk; another number means another file, made anew.
@@ -38,8 +37,6 @@ _NO_SENSE = (
 
 # A time of the index as it counts: one that is to come is from before the clock was set back, and nobody knows when.
 KNOWN_TIME = "CASE WHEN {0} <= strftime('%s', 'now') + 60 THEN {0} ELSE 0 END"
-
-REFERENCE_KINDS = tuple(ReferenceKind)  # a kind's number on disk is its position here
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
