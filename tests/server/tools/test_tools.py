@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from code_insight.catalog import Catalog
 from code_insight.tools import INSTRUCTIONS, build_server
 from code_insight.tools.answers import tokens
+from code_insight.tools.detail import Detail
 from fastmcp import Client
 from fastmcp.client.client import CallToolResult
 
-from tests.server.places import Repository
+from tests.server.indexed import index
+from tests.server.places import Repository, catalog_at
 
 SNAPSHOTS = Path(__file__).parent.parent / "snapshots"
 MOST_TOKENS = 2_500  # of all definitions together: every agent reads them before it asks anything
@@ -190,6 +193,20 @@ async def test_cursors_walk_a_list_completely_without_repetition(
 def _rows(text: str) -> list[str]:
     """The indented lines of an answer: file names stand above them, and again on a new page."""
     return [line for line in text.splitlines() if line.startswith("  ")]
+
+
+def test_what_is_kept_of_answers_is_bounded_by_its_bytes(tmp_path: Path) -> None:
+    index(tmp_path, {"long.txt": "".join(f"word {number} → {'x' * 100}\n" for number in range(1_000))})
+    detail = Detail(catalog_at(tmp_path))
+    detail.search("word")
+    tracemalloc.start()
+    try:
+        made = sum(len(detail.search("word", budget_tokens=budget).text) for budget in range(19_500, 19_900))
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert made > 9 << 20  # characters, of which each takes two bytes
+    assert 12 << 20 < kept_bytes < 20 << 20
 
 
 async def test_a_search_of_all_repositories_begins_with_the_best_of_each(client: Client[Any]) -> None:

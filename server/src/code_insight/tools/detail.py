@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from itertools import accumulate, chain, groupby
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, ParamSpec
 
+from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
 from pydantic import Field
 
 from code_insight.catalog import Catalog
@@ -25,7 +29,10 @@ from code_insight.tools.arguments import Budget, Cursor, Path, Repository, Symbo
 from code_insight.tools.context import step
 
 _TOKENS_OF_A_ROW = 10  # of a list, about at least: no more are looked up than fit
+_KEPT_BYTES = 16 << 20  # of answers: about a thousand of usual ones
+_BYTES_OF_A_COMMIT = 2_000  # in what an answer is kept under, and in its data
 _ROLE_WORDS = {FileRole.TEST: "tests", FileRole.SOURCE: "source", FileRole.DOCUMENT: "documents"}
+_Asked = ParamSpec("_Asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +108,17 @@ class Detail:
         return _dependencies(self.catalog.find(repository), path, direction, budget_tokens)
 
 
-# The same question on the same commits has the same answer, and agents ask again: the last answers are kept.
-_kept = lru_cache(maxsize=200)
+def _bytes_of(kept: Answer) -> int:
+    return sys.getsizeof(kept.text) + _BYTES_OF_A_COMMIT * len(kept.data.get("repositories", "1"))
+
+
+_answers: LRUCache[Any, Answer] = LRUCache(_KEPT_BYTES, _bytes_of)
+_lock = threading.Lock()
+
+
+def _kept(find: Callable[_Asked, Answer]) -> Callable[_Asked, Answer]:
+    """The same question on the same commits has the same answer, and agents ask again: the last answers are kept."""
+    return cached(_answers, partial(hashkey, find.__name__), _lock)(find)
 
 
 @_kept

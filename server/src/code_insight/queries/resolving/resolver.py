@@ -79,7 +79,8 @@ _DEPTH = 40  # steps from a name to its meaning; a longer way is a circle
 _MOST_EXPRESSIONS = 1_000  # that are looked into for one meaning
 _MOST_BASES = 100  # of one class, those of its bases included
 _HEAD_CHARACTERS = 4_000  # of a file of Go, where its build constraint stands
-_FILES_KEPT, _COMMITS_KEPT = 500, 2
+_COMMITS_KEPT = 2
+_TEXT_KEPT, _NAMED_KEPT = 5 << 20, 10_000  # bytes of the files that were read, symbols that were asked for by name
 _CALL_LINES = 20  # over which the arguments of a call may go
 _MOST_NAMED = 2_000  # definitions of one name that are looked at
 _STEP = re.compile(r"\.?([\w$@][\w$]*[?!]?|#[\w$]+(?=[.(\[#~@]|$)(?<!#\d))(\(\))?|(\(\))|(\[\])|#(\d+)|~(\d+)|(@)")
@@ -161,8 +162,10 @@ class Resolver:
         return self._files[path].symbols if path in self._files else None
 
     def is_small(self) -> bool:
-        """Whether what it has read is little enough to be kept: about 30 MB."""
-        return len(self._files) <= _FILES_KEPT and len(self._symbols) <= 4 * _FILES_KEPT
+        """Whether what it has read is little enough to be kept: about 20 MB."""
+        text_bytes = sum(self._sources[path].size_bytes for path in self._files)
+        named = len(self._symbols) + sum(map(len, self._symbols.values()))
+        return text_bytes <= _TEXT_KEPT and named <= _NAMED_KEPT
 
     def meaning(self, use: Occurrence) -> Meaning | None:
         """What an occurrence means; None when the evidence does not tell."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cachetools import LRUCache
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -57,8 +58,7 @@ class Renderer:
     """Makes HTML of pages, and keeps what it made of a commit: that never changes, and is asked for again."""
 
     version: str
-    _kept: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
-    _size_bytes: int = 0
+    _kept: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(_KEPT_BYTES, len))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def html(self, request: Request, page: Page) -> bytes:
@@ -76,17 +76,12 @@ class Renderer:
     def kept(self, tag: str) -> bytes | None:
         """The page that was kept under this tag."""
         with self._lock:
-            if tag in self._kept:
-                self._kept.move_to_end(tag)
             return self._kept.get(tag)
 
     def keep(self, tag: str, body: bytes) -> None:
         """The page is kept under this tag, as long as there is room: those not asked for longest go first."""
-        with self._lock:
-            self._size_bytes += len(body) - len(self._kept.pop(tag, b""))
+        with self._lock, contextlib.suppress(ValueError):  # one that is larger than all that may be kept
             self._kept[tag] = body
-            while self._size_bytes > _KEPT_BYTES:
-                self._size_bytes -= len(self._kept.popitem(last=False)[1])
 
 
 def tag_of(*parts: object) -> str:
