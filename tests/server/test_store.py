@@ -55,19 +55,20 @@ def _commit(number: int) -> Commit:
     return Commit(f"{number:040x}", f"{number + 1000:040x}", number, f"commit {number}")
 
 
+def _oid(text: str) -> str:
+    return text.encode().hex().ljust(40, "0")[:40]
+
+
 def _add(
     index: Path, number: int, texts: dict[str, str], ref: str = "", keep: int = 9, facts: Facts = NO_FACTS
 ) -> None:
     """A commit whose files have these texts is in the index; a text's blob is named after it."""
     with Writer(index, 1) as writer:
-        files = []
-        for path, text in texts.items():
-            oid = text.encode().hex().ljust(40, "0")[:40]
-            known = writer.blob_of(oid, "python")
-            blob = (
-                known[0] if known else writer.add_blobs([NewBlob(oid, "python", text.encode(), pack(facts), None)])[0]
-            )
-            files.append(NewFile(path, oid, blob, len(text), FileRole.SOURCE, None))
+        blobs = {oid: known[0] for oid in map(_oid, texts.values()) if (known := writer.blob_of(oid, "python"))}
+        new = {_oid(text): text.encode() for text in texts.values() if _oid(text) not in blobs}
+        numbers = writer.add_blobs([NewBlob(oid, "python", data, pack(facts), None) for oid, data in new.items()])
+        blobs.update(zip(new, numbers, strict=True))
+        files = [NewFile(p, _oid(t), blobs[_oid(t)], len(t), FileRole.SOURCE, None) for p, t in texts.items()]
         writer.add_commit(_commit(number), ref, files, keep)
 
 
@@ -169,6 +170,31 @@ def test_words_are_found_in_any_case_and_script_and_after_many_small_additions(i
         assert len(reader.blobs_with("RÖSS") or ()) == len(reader.blobs_with("σοφοσ") or ()) == 40
         assert len(reader.blobs_with("索エ") or ()) == 40
         assert [len(reader.blobs_with(f"ord{number} ") or ()) for number in range(40)] == [1] * 40
+
+
+def test_words_of_very_many_texts_are_found_as_those_of_a_few(index: Path) -> None:
+    texts = {f"{number}.py": f"Word{number}_é = 'ΣΟΦΟΣ'\x7f\x01" for number in range(1_001)}
+    _add(index, 1, texts)
+    with Reader(_held(index)[0]) as reader:
+        assert len(reader.blobs_with("οφο") or ()) == 1_001
+        assert [len(reader.blobs_with(f"ORD{number}_É ") or ()) for number in range(1_001)] == [1] * 1_001
+
+
+@pytest.mark.parametrize("others", [0, 1_000])
+def test_the_end_of_a_word_of_any_length_is_found(index: Path, others: int) -> None:
+    texts = {f"{number}.py": f"{number} other" for number in range(others)}
+    _add(index, 1, {**texts, "long.py": "検" * 11_000 + "索エンジン"})
+    with Reader(_held(index)[0]) as reader:
+        assert len(reader.blobs_with("索エンジ") or ()) == 1
+        assert len(reader.blobs_with("ther") or ()) == others
+
+
+def test_the_words_of_what_a_killed_run_left_are_found_once_a_commit_has_it(index: Path) -> None:
+    with Writer(index, 1) as writer:
+        writer.add_blobs([NewBlob(_oid("left behind"), "python", b"left behind", pack(NO_FACTS), None)])
+    _add(index, 1, {"a.py": "left behind", "b.py": "new"})
+    with Reader(_held(index)[0]) as reader:
+        assert len(reader.blobs_with("behin") or ()) == 1
 
 
 def test_words_that_every_text_has_narrow_nothing(index: Path) -> None:

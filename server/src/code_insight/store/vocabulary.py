@@ -45,6 +45,11 @@ def _folded(text: bytes) -> bytes:
     return text.translate(_FOLDED)
 
 
+def as_indexed(text: bytes) -> str:
+    """The text as the index of words takes it: that folds ASCII by itself, and finds the words of `words_of` in it."""
+    return text.decode() if text.isascii() else text.decode().casefold()
+
+
 def pieces_of(literal: str) -> list[Piece]:
     """The pieces of a literal, the longest first; empty when it has nothing of a word in it."""
     folded = _folded(literal.encode("utf-8", "surrogatepass"))
@@ -52,9 +57,9 @@ def pieces_of(literal: str) -> list[Piece]:
     return sorted(found, key=lambda piece: -len(piece.text))
 
 
-def packed(words: Iterable[bytes]) -> bytes:
-    """A text of words, as it is kept."""
-    return compressed(b"\n" + b"\n".join(sorted(words)) + b"\n")
+def packed(words: bytes) -> bytes:
+    """Words with line ends between them, as they are kept."""
+    return compressed(b"\n" + words + b"\n")
 
 
 def unpacked(data: bytes) -> bytes:

@@ -26,10 +26,11 @@ from code_insight.store.schema import (
     is_ours,
     storage_errors,
 )
-from code_insight.store.vocabulary import packed, unpacked, words_of
+from code_insight.store.vocabulary import as_indexed, packed, unpacked, words_of
 
 _NAMES_CACHED = 300_000
-_WORDS_CACHED = 300_000
+_FEW_TEXTS = 1_000  # whose words are looked for in them; those of more are read from the index of words
+_CUT_BYTES = 32_768  # of a word, after which the index of words cuts it off: FTS5_MAX_TOKEN_SIZE of SQLite
 _NO_USES: Mapping[str, float] = {}
 _TRY_AGAIN = -1  # facts_version of a text at which the parser failed
 # The files of a commit that were skipped for what may be otherwise now; ?2 is _TRY_AGAIN, ?3 the bytes a file may have.
@@ -83,7 +84,6 @@ class Writer:
         """
         self._facts_version = facts_version
         self._names: dict[str, int] = {}
-        self._words: set[bytes] = set()  # that are in the vocabulary for sure
         self._path = path
         self._written: set[int] = set()  # segments of the file, but for those in its log
         seals.check(path)
@@ -176,16 +176,8 @@ class Writer:
         return cursor.lastrowid or 0
 
     def _insert_words(self, texts: Iterable[tuple[int, bytes]]) -> None:
-        if len(self._words) > _WORDS_CACHED:
-            self._words.clear()
-        new: set[bytes] = set()
-        for blob, data in texts:
-            words = words_of(data)
-            self._db.execute("INSERT INTO word_index (rowid, words) VALUES (?, ?)", (blob, _in_a_row(words)))
-            new |= words - self._words
-        if new:
-            self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(new),))
-            self._words |= new
+        rows = ((blob, as_indexed(data)) for blob, data in texts)
+        self._db.executemany("INSERT INTO word_index (rowid, words) VALUES (?, ?)", rows)
 
     def _insert_facts(self, numbered: list[tuple[int, PackedFacts]]) -> None:
         """Each table is filled in its own order, which touches each of its pages once."""
@@ -275,6 +267,7 @@ class Writer:
                 (number, base.number, json.dumps([*paths], ensure_ascii=False)),
             )
         survey.carry_over(self._db, number)
+        self._list_words(number)
         return number
 
     def set_survey(self, oid: str, found: survey.Survey) -> None:
@@ -346,10 +339,35 @@ class Writer:
         for blob, text in orphans:
             self._db.execute(
                 "INSERT INTO word_index (word_index, rowid, words) VALUES ('delete', ?, ?)",
-                (blob, _in_a_row(words_of(decompressed(text)))),
+                (blob, as_indexed(decompressed(text))),
             )
             for table in ("blob", "symbol", "derived", "occurrence", "import", "evidence"):
                 self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
+
+    def _list_words(self, commit: int) -> None:
+        """The vocabulary has the words of a commit's texts, as it has those of the commits before."""
+        new = (
+            "FROM blob WHERE blob IN (SELECT blob FROM file WHERE commit_ = ?1)"
+            " AND blob NOT IN (SELECT blob FROM file WHERE commit_ <> ?1)"
+        )
+        [(texts,)] = self._db.execute(f"SELECT COUNT(*) {new}", (commit,))
+        if not texts:
+            return
+        words, longest = self._all_words() if texts > _FEW_TEXTS else (b"", _CUT_BYTES)
+        if longest < _CUT_BYTES:
+            self._db.execute("DELETE FROM vocabulary")
+        else:
+            rows = self._db.execute(f"SELECT text {new}", (commit,))
+            words = b"\n".join(sorted(set().union(*(words_of(decompressed(text)) for (text,) in rows))))
+        self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(words),))
+
+    def _all_words(self) -> tuple[bytes, int]:
+        """The words of all texts in their order, with line ends between them, and the length of the longest."""
+        self._db.execute("CREATE VIRTUAL TABLE temp.word USING fts5vocab (main, word_index, row)")
+        query = "SELECT CAST(GROUP_CONCAT(term, char(10)) AS BLOB), MAX(length(CAST(term AS BLOB))) FROM temp.word"
+        [(words, longest)] = self._db.execute(query)
+        self._db.execute("DROP TABLE temp.word")
+        return words, longest
 
     def _merge_vocabulary(self) -> None:
         """Few parts again: the small ones become one, and the large one with them when they are half of it."""
@@ -363,7 +381,7 @@ class Writer:
             [(data,)] = self._db.execute("SELECT words FROM vocabulary WHERE part = ?", (part,))
             words.update(unpacked(data).split())
             self._db.execute("DELETE FROM vocabulary WHERE part = ?", (part,))
-        self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(words),))
+        self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(b"\n".join(sorted(words))),))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -374,7 +392,6 @@ class Writer:
             with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself: a full disk
                 self._db.execute("ROLLBACK")
             self._names.clear()
-            self._words.clear()
             raise
         self._db.execute("COMMIT")
         log = seals.log_of(self._path)
@@ -406,7 +423,3 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _known_file(path: str, oid: str, blob: int, size_bytes: int, role: str, reason: str | None) -> NewFile:
     return NewFile(path, oid, blob, size_bytes, FileRole(role), SkipReason(reason) if reason else None)
-
-
-def _in_a_row(words: set[bytes]) -> str:
-    return b" ".join(words).decode()
