@@ -581,7 +581,7 @@ async def test_a_server_outlives_its_volume(tmp_path: Path, small_disk: Path) ->
                 return str(answer.content[0].text)
 
             assert "is indexed" in await ask("add_repository", url=str(moving.folder))
-            subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+            _read_only_once_nobody_reads(small_disk)
             assert "text 1" in await ask("read", repository="moving", path="001.txt")
             assert "cannot be written" in await ask("add_repository", url=str(moving.folder))
             subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
@@ -592,6 +592,14 @@ async def test_a_server_outlives_its_volume(tmp_path: Path, small_disk: Path) ->
             assert "is indexed" in await ask("add_repository", url=str(moving.folder))
             assert "text 1" in await ask("read", repository="moving", path="001.txt")
     assert "Traceback" not in server.log.read_text()
+
+
+def _read_only_once_nobody_reads(disk: Path) -> None:
+    """The connection of the last answer stays open for some seconds."""
+    deadline = time.monotonic() + 30
+    while subprocess.run(["mount", "-o", "remount,ro", str(disk)], capture_output=True).returncode:
+        assert time.monotonic() < deadline, "the disk is busy"
+        time.sleep(0.1)
 
 
 # Processes.

@@ -220,6 +220,31 @@ def test_what_is_held_of_a_commit_is_not_told_of_the_same_commit_in_another_file
             }
 
 
+def test_an_answer_is_read_from_the_file_that_is_there_now(index: Path) -> None:
+    for number, text in enumerate(("old", "new")):
+        other = index.with_name(f"{text}.db")
+        _add(other, number, {"a.py": text})
+        other.replace(index)
+        with Reader(_held(index)[0]) as reader:
+            assert [reader.text(file.blob) for file in reader.files()] == [text]
+
+
+def test_between_answers_the_two_files_that_were_read_last_are_open(tmp_path: Path) -> None:
+    for number in range(4):
+        _add(tmp_path / f"{number}.db", 1, {"a.py": ""})
+    for number in (3, 2, 1, 0, 3):
+        with Reader(_held(tmp_path / f"{number}.db")[0]) as reader:
+            assert reader.files()
+    assert _open_below(tmp_path) == {"0.db", "3.db"}
+    store.close_idle()
+    assert not _open_below(tmp_path)
+
+
+def _open_below(folder: Path) -> set[str]:
+    opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return {path.name for path in opened if path.parent == folder and path.suffix == ".db"}
+
+
 def test_the_symbols_of_a_line_are_the_one_it_defines_and_the_innermost_around_it(index: Path) -> None:
     _add(index, 1, {"a.py": "a"}, facts=FACTS)
     with Reader(_held(index)[0]) as reader:

@@ -260,6 +260,7 @@ class Catalog:
         """What is held takes no more than allowed on disk, if what is in use lets it."""
         wanted = {url.rstrip("/").removesuffix(".git") for url in self.limits.configured}
         configured = [self._home_of(held) for held in self._everything() if held.url in wanted]
+        store.close_idle()  # else what goes would take up its space for as long as nobody asks
         for name in keeping.make_room(self.folder, self.limits.store_bytes, busy, configured):
             _log.warning("%s was taken away: CODE_INSIGHT_STORE_BYTES_MAX is reached", unquote(name))
 

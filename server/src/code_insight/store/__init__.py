@@ -1,5 +1,6 @@
 """SQLite: what an index file holds, written by one, read by many. SQL lives here and nowhere else."""
 
+from code_insight.store.connections import close_idle
 from code_insight.store.packing import PackedFacts, last_name, pack
 from code_insight.store.past import Lineage, Past, PastChange, PastEntry, short
 from code_insight.store.reading import IndexedCommit, Reader, commits
@@ -25,6 +26,7 @@ __all__ = [
     "Survey",
     "Writer",
     "check",
+    "close_idle",
     "commits",
     "is_damaged",
     "last_name",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,11 +27,13 @@ from code_insight.model import (
     Symbol,
     SymbolKind,
 )
+from code_insight.store import seals
 from code_insight.store.central import central_symbols
 from code_insight.store.compression import beginning, decompressed
+from code_insight.store.connections import leave, take
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
-from code_insight.store.schema import KNOWN_TIME, connect_if_ours, connect_to_read, storage_errors
+from code_insight.store.schema import KNOWN_TIME, connect_if_ours, storage_errors
 from code_insight.store.vocabulary import Piece, pieces_of, unpacked, with_piece, with_stem
 
 _ROLES = {role.value: role for role in FileRole}
@@ -77,8 +80,36 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
 
     Empty when there is no such file yet, or it is of another version.
     """
+    state = seals.state(index)
+    key = state, int(time.time()) // _SECONDS_KNOWN
+    known, rows = _known_commits.get(index, (None, []))
+    if state is None or known != key:
+        rows = _commit_rows(index)
+        if len(_known_commits) >= _FILES_KNOWN:
+            _known_commits.clear()
+        _known_commits[index] = key, rows
+    return tuple(
+        IndexedCommit(
+            repository,
+            Commit(oid, tree, at, subject),
+            tuple((refs or "").split("\n")) if refs is not None else (),
+            indexed_at,
+            checked_at,
+            index,
+            row,
+        )
+        for row, oid, tree, at, subject, indexed_at, checked_at, refs, _ in rows
+    )
+
+
+_FILES_KNOWN = 1_000
+_SECONDS_KNOWN = 60  # the order of commits depends on the time of day
+_known_commits: dict[Path, tuple[object, list[tuple[Any, ...]]]] = {}  # of each file, as its last writer left it
+
+
+def _commit_rows(index: Path) -> list[tuple[Any, ...]]:
     if not index.exists():
-        return ()
+        return []
     query = (
         "SELECT commit_.commit_, oid, tree, time, subject, indexed_at, COALESCE(MAX(checked_at), 0),"  # noqa: S608
         " GROUP_CONCAT(ref, char(10)), COALESCE(MAX(ref = ''), 0) AS is_default"
@@ -88,21 +119,9 @@ def commits(repository: Repository, index: Path) -> tuple[IndexedCommit, ...]:
     with storage_errors("read"):
         db = connect_if_ours(index)
         if db is None:
-            return ()
+            return []
         with contextlib.closing(db):
-            rows = db.execute(query).fetchall()
-    return tuple(
-        IndexedCommit(
-            repository,
-            Commit(oid, tree, time, subject),
-            tuple((refs or "").split("\n")) if refs is not None else (),
-            indexed_at,
-            checked_at,
-            index,
-            row,
-        )
-        for row, oid, tree, time, subject, indexed_at, checked_at, refs, _ in rows
-    )
+            return db.execute(query).fetchall()
 
 
 @dataclass(slots=True)
@@ -128,7 +147,7 @@ class Reader:
         self._paths: dict[str, frozenset[str]] = {}
         self._uses: tuple[int, list[Occurrence]] = (0, [])
         with storage_errors("read"):
-            self._db = connect_to_read(indexed.index)
+            self._db = take(indexed.index)
             self._db.execute("BEGIN")  # one snapshot for the whole answer
             made = str(self._db.execute("SELECT value FROM meta WHERE key = 'made'").fetchone())
         self._held = _held(indexed.index, made, indexed.row, indexed.commit.oid, indexed.indexed_at)
@@ -139,7 +158,10 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.close()
+        if error:
+            self._db.close()
+        else:
+            leave(self.indexed.index, self._db)
 
     def files(self) -> list[SourceFile]:
         """All files, in the order of their paths."""

@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from code_insight.errors import IndexDamaged, StorageFailed
 from code_insight.store import compression, seals
@@ -245,7 +246,18 @@ def set_aside(path: Path) -> None:
     discard(path)
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
+class Reading(sqlite3.Connection):
+    """A connection that cannot write."""
+
+    sees_changes: bool = True  # not of a file that is read as it stands
+    state: tuple[int, ...] = ()  # of the file, when the connection was taken
+
+
+_AS_IT_STANDS = "mode=ro&immutable=1"
+_Any = TypeVar("_Any", bound=sqlite3.Connection)
+
+
+def connect_to_read(path: Path) -> Reading:
     """A connection that cannot write. Where nobody can write beside the file, it is read as it stands."""
     try:
         return _connect_to_read(path, "mode=ro")
@@ -253,12 +265,16 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         log = path.with_name(path.name + "-wal")
         if log.exists() and log.stat().st_size:  # without it, the file may be half of one state and half of another
             raise
-        return _connect_to_read(path, "mode=ro&immutable=1")
+        return _connect_to_read(path, _AS_IT_STANDS)
 
 
-def _connect_to_read(path: Path, mode: str) -> sqlite3.Connection:
+def _connect_to_read(path: Path, mode: str) -> Reading:
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False, factory=Reading
+    )
+    connection.sees_changes = mode != _AS_IT_STANDS
     return _prepared(
-        sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None),
+        connection,
         "PRAGMA query_only = ON",
         "PRAGMA trusted_schema = OFF",
         "PRAGMA cell_size_check = ON",
@@ -278,7 +294,7 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
     )
 
 
-def _prepared(connection: sqlite3.Connection, *statements: str) -> sqlite3.Connection:
+def _prepared(connection: _Any, *statements: str) -> _Any:
     try:
         for statement in statements:
             connection.execute(statement).fetchone()

@@ -31,17 +31,25 @@ _compared: dict[Path, _State] = {}  # the state of each file whose seal was righ
 def check(index: Path) -> None:
     """Raises IndexDamaged when the file is not what its writer left."""
     try:
-        state = _state(index)
-        if _compared.get(index) == state:
+        now = _state(index)
+        if _compared.get(index) == now:
             return
         seal = _place(index).read_bytes()
         found = _digests(index)
     except OSError:
         return  # there is no seal, or the file is gone, or cannot be read: whoever opens it says so
     if not seal or found == seal:
-        _compared[index] = state
+        _compared[index] = now
     elif _is_still(index, seal):  # otherwise a writer has begun meanwhile
         raise IndexDamaged("The index of that repository is damaged.", "It is made anew; try again in a minute.")
+
+
+def state(index: Path) -> tuple[int, ...] | None:
+    """What tells the file from what it was before and will be; None while it has no seal that was compared."""
+    with contextlib.suppress(OSError):
+        if (now := _state(index)) == _compared.get(index):
+            return now
+    return None
 
 
 def seal(index: Path, before: bytes = b"", written: Collection[int] = ()) -> None:

@@ -16,6 +16,7 @@ from typing import Self
 from code_insight.model import Change, Commit, FileRole, PastCommit, SkipReason
 from code_insight.store import past, seals, survey
 from code_insight.store.compression import compressed, decompressed
+from code_insight.store.connections import close_idle
 from code_insight.store.packing import PackedFacts
 from code_insight.store.schema import (
     FORMAT_VERSION,
@@ -90,6 +91,7 @@ class Writer:
         with storage_errors("opened"):
             _discard_other_formats(path)
             self._sealed = seals.unseal(path)
+            close_idle()  # one that was opened when nobody could write would share that with ours
             self._db = _open(path)
 
     def __enter__(self) -> Self:
@@ -101,6 +103,7 @@ class Writer:
         with contextlib.suppress(sqlite3.Error):  # a full disk must not hide the error that is on its way
             self._db.execute("PRAGMA busy_timeout = 100")  # ms: what a reader still needs stays in the log
             self._empty_log("TRUNCATE")
+        close_idle()  # the log goes with the last connection
         self._db.close()
         with contextlib.suppress(OSError):  # without a seal, SQLite alone vouches for the file
             seals.seal(self._path, self._sealed, self._written)
