@@ -79,8 +79,10 @@ class Bindings:
             self._rows = {}
             for row, known in enumerate(self.evidence.names):
                 self._rows.setdefault(known, []).append(row)
+        if name not in self._rows:
+            return []
         scopes = self.evidence.scopes
-        return [self.evidence.binding(row) for row in self._rows.get(name, ()) if scopes[row] >> 1 == scope + 1]
+        return [self.evidence.binding(row) for row in self._rows[name] if scopes[row] >> 1 == scope + 1]
 
     def of_self(self, owner: int, name: str) -> list[BindingFact]:
         """Where the methods of a class give a value to an attribute of their object, in order."""

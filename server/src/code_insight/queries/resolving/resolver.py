@@ -81,6 +81,7 @@ _MOST_BASES = 100  # of one class, those of its bases included
 _HEAD_CHARACTERS = 4_000  # of a file of Go, where its build constraint stands
 _COMMITS_KEPT = 2
 _TEXT_KEPT, _NAMED_KEPT = 5 << 20, 10_000  # bytes of the files that were read, symbols that were asked for by name
+_GLOBALS_KEPT = 5_000  # meanings of names at the top of files
 _CALL_LINES = 20  # over which the arguments of a call may go
 _MOST_NAMED = 2_000  # definitions of one name that are looked at
 _STEP = re.compile(r"\.?([\w$@][\w$]*[?!]?|#[\w$]+(?=[.(\[#~@]|$)(?<!#\d))(\(\))?|(\(\))|(\[\])|#(\d+)|~(\d+)|(@)")
@@ -146,12 +147,17 @@ class Resolver:
     _starred: dict[tuple[str, str], Meaning | None] = field(default_factory=dict, init=False)  # for one meaning
     _reading_bases: int = field(default=0, init=False)  # of how many classes, one for the sake of the other
     _left: int = field(default=_MOST_EXPRESSIONS, init=False)  # expressions that may still be looked into
+    _deepest: int = field(default=0, init=False)  # steps on the way to one meaning
+    _starring: int = field(default=0, init=False)  # of how many files it is asked what `import *` brings
+    _globals: dict[tuple[str, str], Meaning | None] = field(default_factory=dict, init=False)  # (path, name) → meaning
+    _alike: tuple[FileNames | None, dict[tuple[int, int, str], Meaning | None]] = field(init=False)  # of the last file
 
     def __post_init__(self) -> None:
         files = self.reader.files()
         self._imports = ImportResolver(self.reader, files)
         self._sources = {file.path: file for file in files if file.blob}
         self._calls = Calls(self._imports, self._sources)
+        self._alike = None, {}
 
     def now_reads(self, reader: Reader) -> None:
         """What has not been read yet of the commit is read there from now on."""
@@ -169,11 +175,22 @@ class Resolver:
 
     def meaning(self, use: Occurrence) -> Meaning | None:
         """What an occurrence means; None when the evidence does not tell."""
-        self._left = _MOST_EXPRESSIONS
-        self._starred.clear()
         if family_of(self._sources[use.path].language) == "cpp":
             return self._calls.meaning(self.reader, use, self._named)
         file = self._file(use.path)
+        if file.language != "python":  # elsewhere the line may matter, and of a call the number of arguments
+            return self._meaning(file, use)
+        if self._alike[0] is not file:
+            self._alike = file, {}
+        alike, key = self._alike[1], (use.symbol, use.receiver, use.name)
+        if key not in alike:
+            alike[key] = self._meaning(file, use)
+        return alike[key]
+
+    def _meaning(self, file: FileNames, use: Occurrence) -> Meaning | None:
+        self._left = _MOST_EXPRESSIONS
+        self._deepest = 0
+        self._starred.clear()
         place = Place(file, use.symbol, use.line)
         receiver = file.receivers[use.receiver]
         if receiver == "?":
@@ -298,6 +315,19 @@ class Resolver:
         """What a name means at the top of a file."""
         if depth > _DEPTH:
             return None
+        self._deepest = max(depth, self._deepest)
+        key = file.path, name
+        if key in self._globals:
+            return self._globals[key]
+        found = self._read_global(file, name, depth)
+        is_whole = not self._starring and not self._reading_bases  # else some of what may be asked is being read
+        if is_whole and self._left >= 0 and self._deepest <= _DEPTH // 2:  # and nothing was too far to be looked into
+            if len(self._globals) >= _GLOBALS_KEPT:
+                self._globals.clear()
+            self._globals[key] = found
+        return found
+
+    def _read_global(self, file: FileNames, name: str, depth: int) -> Meaning | None:
         own = file.members(-1, name)
         if best := next((symbol for symbol in own if symbol.kind in TYPES | FUNCTIONS), None):
             return Defined(best)
@@ -333,7 +363,9 @@ class Resolver:
         """What a name means at the top of a file all of which is imported; each is asked once: they go in circles."""
         if (path, name) not in self._starred:
             self._starred[path, name] = None
+            self._starring += 1
             self._starred[path, name] = self._global(self._file(path), name, depth + 1)
+            self._starring -= 1
         return self._starred[path, name]
 
     def _java_elsewhere(self, file: FileNames, name: str, depth: int) -> Meaning | None:
@@ -668,6 +700,7 @@ class Resolver:
     def _expression(self, place: Place, text: str, depth: int) -> Meaning | None:
         """What an expression means: "self.app.route", "Flask().config", "super().run"."""
         self._left -= 1
+        self._deepest = max(depth, self._deepest)
         if depth > _DEPTH or self._left < 0 or not text:
             return None
         if text[0] == "{":
