@@ -156,6 +156,14 @@ def test_of_a_long_definition_the_lines_around_the_named_one_are_given(tmp_path:
     assert len(piece.lines) < 40
 
 
+def test_a_path_alone_leads_to_what_the_file_defines_and_who_uses_that(bazaar: IndexedCommit) -> None:
+    found = context(bazaar, "src/bazaar/doors.py")
+    assert [file.file.path for file in found.files] == ["src/bazaar/doors.py"]
+    assert names(found.code)[:4] == ["Door", "_fits", "knock", "LIMIT"]
+    assert reasons(found, "Door") == {ReasonKind.PLACE}
+    assert "FakeDoor" in names(found.tests)
+
+
 def test_a_question_in_words_leads_to_the_function_that_has_them(bazaar: IndexedCommit) -> None:
     found = context(bazaar, "where is it checked whether a key fits?")
     assert names(found.code)[0] in ("Door.open", "_fits")

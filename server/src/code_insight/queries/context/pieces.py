@@ -26,6 +26,7 @@ _CENTRES = 3  # pieces whose neighbours are looked for
 _NEIGHBOURS = 3  # of each, in each direction
 _MOST_USES = 300  # of a name: who uses one that is used more often says little
 _NAMED_FIRST = 8
+_IS_THERE = Reason(ReasonKind.PLACE, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +113,26 @@ class _Pieces:
         return named + [piece for _, passage in scored if (piece := self._of_passage(passage))]
 
     def _named(self, files: dict[str, SourceFile]) -> Iterator[Piece]:
-        for place in self._weighing.places:
-            if (file := files.get(place.path)) and place.line:
-                symbol = _meant(self._reader.symbols_in(file.path), place)
-                around = range(place.line - _WINDOW, place.line + _WINDOW + 1)
-                reason = Reason(ReasonKind.PLACE, str(place.line))
-                if symbol and not symbol.start_line <= place.line <= symbol.end_line:
-                    reason = Reason(ReasonKind.NAMED, symbol.qualified_name)
-                if piece := self._piece(file, symbol or around, (reason,), place.line):
-                    yield piece
-        for symbol in [symbol for symbol in self._weighing.named if symbol.path in files][:_NAMED_FIRST]:
-            reason = Reason(ReasonKind.NAMED, symbol.qualified_name)
+        """Where the task's lines stand, and what it names; what its paths define, when it says nothing else."""
+        places = [place for place in self._weighing.places if place.path in files]
+        for place in places:
+            if place.line and (piece := self._at_line(files[place.path], place)):
+                yield piece
+        outlined = [place.path for place in places] if self._weighing.task.is_paths_alone else []
+        meant = [(symbol, _IS_THERE) for path in outlined for symbol in _largest(self._reader.symbols_in(path))]
+        named = [symbol for symbol in self._weighing.named if symbol.path in files][:_NAMED_FIRST]
+        meant += [(symbol, Reason(ReasonKind.NAMED, symbol.qualified_name)) for symbol in named]
+        for symbol, reason in meant:
             if piece := self._piece(files[symbol.path], symbol, (reason,)):
                 yield piece
+
+    def _at_line(self, file: SourceFile, place: Place) -> Piece | None:
+        symbol = _meant(self._reader.symbols_in(file.path), place)
+        reason = Reason(ReasonKind.PLACE, str(place.line))
+        if symbol and not symbol.start_line <= place.line <= symbol.end_line:
+            reason = Reason(ReasonKind.NAMED, symbol.qualified_name)
+        around = range(place.line - _WINDOW, place.line + _WINDOW + 1)
+        return self._piece(file, symbol or around, (reason,), place.line)
 
     def _of_file(self, ranked: Ranked) -> Iterator[tuple[float, Passage]]:
         relevant = self._weighing.relevant.get(ranked.file.path)
@@ -199,6 +207,12 @@ def _meant(symbols: list[Symbol], place: Place) -> Symbol | None:
     nearest = min(named, key=lambda symbol: abs(symbol.start_line - place.line), default=None)
     inner = innermost(symbols, place.line)
     return inner if nearest is None or (inner and inner.name == place.function) else nearest
+
+
+def _largest(symbols: list[Symbol]) -> list[Symbol]:
+    """The definitions that are in no other, those of most lines first."""
+    outer = [symbol for symbol in symbols if symbol.parent < 0]
+    return sorted(outer, key=lambda symbol: symbol.start_line - symbol.end_line)[:_NAMED_FIRST]
 
 
 def _shown_as(file: SourceFile) -> FileRole:

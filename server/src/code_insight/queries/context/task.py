@@ -49,11 +49,12 @@ class Task:
     wholes: dict[str, float]  # stem of a whole word, identifiers in one piece → what it counts for
     places: tuple[Place, ...]  # those with a line first: of a stack trace the innermost before all
     names: tuple[str, ...]  # that look like code, in order
+    is_paths_alone: bool = False  # it says nothing beside
 
 
 def task_of(text: str) -> Task:
     """What the text speaks of; takes a time linear in its length."""
-    places, told = _read(text)
+    places, told, is_paths_alone = _read(text)
     first, _, rest = told.strip().partition("\n")
     counts: Counter[str] = Counter()
     words: dict[str, str] = {}
@@ -65,14 +66,19 @@ def task_of(text: str) -> Task:
     wholes = dict.fromkeys(_wholes(told), 1.0) | dict.fromkeys(_wholes(first), _FIRST_LINE)
     best = sorted(weights, key=lambda stem: (-weights[stem], -len(stem), stem))[:_MOST_TERMS]
     terms = {stem: weights[stem] for stem in best}
-    return Task(terms, words, wholes, places, tuple(dict.fromkeys(_names(text)))[:_MOST_NAMES])
+    names = tuple(dict.fromkeys(_names(text)))[:_MOST_NAMES]
+    return Task(terms, words, wholes, places, names, is_paths_alone)
 
 
-def _read(text: str) -> tuple[tuple[Place, ...], str]:
-    """The places that a text names, and what it says beside: no folders of traces, no line twice but for numbers."""
+def _read(text: str) -> tuple[tuple[Place, ...], str, bool]:
+    """The places that a text names, its words, and whether all of them are of those paths.
+
+    Words are neither folders of a stack trace nor, again, those of a line that differs in numbers alone.
+    """
     frames: list[Place] = []
     others: list[Place] = []
     told: dict[str, str] = {}
+    is_paths_alone = True
     for line in text.replace('", line ', ":").replace(":line ", ":").split("\n"):
         words = []
         for word in _BETWEEN.split(line.replace(_LAST_IS_INNERMOST, "")):
@@ -82,11 +88,13 @@ def _read(text: str) -> tuple[tuple[Place, ...], str]:
                 word = match[1].rpartition("/")[2]
             elif match:
                 others.append(Place(match[1]))
+            elif is_paths_alone and any(terms_of(word)):
+                is_paths_alone = False
             words.append(word)
         told.setdefault(_DIGITS.sub("0", line), " ".join(words))
     if _LAST_IS_INNERMOST in text:
         frames.reverse()
-    return tuple(dict.fromkeys(frames + others))[:_MOST_PLACES], "\n".join(told.values())
+    return tuple(dict.fromkeys(frames + others))[:_MOST_PLACES], "\n".join(told.values()), is_paths_alone
 
 
 def _function(line: str) -> str:

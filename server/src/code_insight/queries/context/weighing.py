@@ -67,13 +67,15 @@ class Weighing:
     def __init__(self, reader: Reader, task: Task) -> None:
         self._reader, self.task = reader, task
         self._known = {file.path: file for file in reader.files()}
-        self.in_path = self._in_path()
         self.places = self._places()
+        if self.task.is_paths_alone and self.places:
+            self.task = replace(task, terms={}, wholes={})
+        self.in_path = self._in_path()
         self.named = self._named()
-        self.commits = similar(reader, task.terms)
+        self.commits = similar(reader, self.task.terms)
         best = sorted(self.in_path, key=lambda path: (-self.in_path[path], path))[:_NAMED_BY_PATH]
         also = [*best, *(place.path for place in self.places), *(symbol.path for symbol in self.named)]
-        self.relevant = {one.file.path: one for one in relevant(reader, task.terms, self._known.values(), also)}
+        self.relevant = {one.file.path: one for one in relevant(reader, self.task.terms, self._known.values(), also)}
         self.files = self._files()  # all for which something speaks, best first
 
     def _files(self) -> list[Ranked]:
