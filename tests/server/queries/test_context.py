@@ -7,7 +7,7 @@ from code_insight.errors import InvalidArgument
 from code_insight.model import SymbolKind
 from code_insight.queries.context import Context, Piece, Reason, ReasonKind, context, ranked_paths, task_of
 from code_insight.queries.context.task import Place
-from code_insight.queries.stems import places_of, stem, terms_of
+from code_insight.queries.stems import exactly, places_of, stem, terms_of
 from code_insight.store import IndexedCommit
 
 from tests.server.indexed import index
@@ -65,6 +65,12 @@ def test_a_word_is_found_as_a_hump_and_not_within_another_word() -> None:
     assert [text[at:].split()[0] for at in places_of("form", text, text.lower())] == [
         "Form", "FORM", "form_valid", "Form", "forms",
     ]  # fmt: skip
+
+
+def test_an_identifier_is_found_in_one_piece_in_any_case() -> None:
+    text = "get_form ResetForm get_form2 target_form GET_FORM(get_form)"
+    places = list(places_of(exactly("get_Form"), text, text.lower()))
+    assert [text[at : at + 9] for at in places] == ["get_form ", "GET_FORM(", "get_form)"]
 
 
 # What a task speaks of.
@@ -164,6 +170,21 @@ def test_a_path_alone_leads_to_what_the_file_defines_and_who_uses_that(bazaar: I
     assert "FakeDoor" in names(found.tests)
 
 
+def test_a_name_alone_leads_to_what_has_all_of_it(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "a.py": "def get_or_make():\n    return 1\n",
+        "b.py": "from a import get_or_make\n\n\ndef b():\n    return get_or_make()\n",
+        "make.py": "def make():\n    return make() + make()\n",
+    }
+    assert [file.file.path for file in context(index(tmp_path, files), "`get_or_make()`").files] == ["a.py", "b.py"]
+
+
+def test_a_name_in_a_sentence_counts_for_more_than_its_parts(tmp_path: Path) -> None:
+    part = "def f():\n    page_cache = cache_page\n    return page_cache\n"
+    indexed = index(tmp_path, {"a.py": part, "b.py": part.replace("return page_cache", "return pageCache(page)")})
+    assert ranked_paths(indexed, "why is pageCache empty?")[0] == "b.py"
+
+
 def test_a_question_in_words_leads_to_the_function_that_has_them(bazaar: IndexedCommit) -> None:
     found = context(bazaar, "where is it checked whether a key fits?")
     assert names(found.code)[0] in ("Door.open", "_fits")
@@ -215,6 +236,21 @@ def test_a_commit_that_said_the_same_leads_to_the_files_that_it_changed(tmp_path
     assert [file.file.path for file in found.files] == ["b.py"]
     assert [commit.entry.subject for commit in found.commits] == ["Stop the kettle from boiling over"]
     assert {reason.kind for reason in found.files[0].reasons} == {ReasonKind.COMMIT}
+
+
+def test_of_two_files_that_say_the_same_the_one_that_was_changed_lately_comes_first(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "project")
+    text = "def boil():\n    return kettle({})\n"
+    repository.commit({"a.py": text.format(1), "b.py": text.format(1)}, "first")
+    repository.commit({"b.py": text.format(2)}, "second")
+    repository.commit({"c.py": "\n"}, "third")
+    indexed = catalog_at(tmp_path).add(str(repository.folder)).indexed
+    assert ranked_paths(indexed, "the kettle is cold") == ["b.py", "a.py"]
+
+
+def test_a_file_that_has_the_words_in_its_path_is_not_behind_one_that_mentions_them(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"lib/pipes.c": "int steam(void)\n{\n  return 1;\n}\n", "steam/boiler.sh": "true\n"}
+    assert ranked_paths(index(tmp_path, files), "steam boiler")[0] == "steam/boiler.sh"
 
 
 def test_what_was_changed_together_is_named(tmp_path: Path) -> None:

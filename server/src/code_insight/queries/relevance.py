@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from code_insight.model import FileRole, SourceFile, Symbol, is_aside
-from code_insight.queries.stems import places_of, terms_of
+from code_insight.queries.stems import exact_word, exactly, places_of, terms_of
 from code_insight.store import Reader
 
 _FILES = {FileRole.SOURCE: 120, FileRole.TEST: 30, FileRole.DOCUMENT: 30}  # that are looked through; of others: 10
@@ -49,6 +49,7 @@ class Relevant:
 
     file: SourceFile
     score: float  # of the whole text, BM25
+    name_score: float  # of its path, as that of a passage
     passages: tuple[Passage, ...]  # best first
     terms: frozenset[str]
 
@@ -63,7 +64,7 @@ def relevant(
 ) -> list[Relevant]:
     """The files that have words of the task, best first; `also` are paths that are looked at in any case.
 
-    `terms` says what each stem counts for.
+    `terms` says what each stem, or identifier in one piece (`exactly`), counts for.
     """
     with_text = [file for file in files if file.blob]
     rarity = _Rarity(reader, terms, with_text)
@@ -78,7 +79,10 @@ class _Rarity:
 
     def __init__(self, reader: Reader, terms: Mapping[str, float], files: list[SourceFile]) -> None:
         blobs = {file.blob for file in files}
-        holders = {stem: found & blobs for stem, found in reader.blobs_by_stem(terms).items()}
+        words = {exact_word(term): term for term in terms if exact_word(term)}
+        found = reader.blobs_by_stem(term for term in terms if not exact_word(term))
+        found |= {words[word]: having for word, having in reader.blobs_by_word(words).items()}
+        holders = {term: having & blobs for term, having in found.items()}
         count = len(blobs)
         weights = {
             stem: terms[stem] * math.log(1 + (count - len(held) + 0.5) / (len(held) + 0.5))
@@ -129,18 +133,26 @@ class _Scoring:
         self._lines = self._text.split("\n")
         self._symbols = reader.symbols_in(file.path)
         self._in_path = {stem for stem, _ in terms_of(file.path) if stem in weights}
-        self._in_names = [{stem for stem, _ in terms_of(s.name) if stem in weights} for s in self._symbols]
+        self._in_names = [self._weighty(symbol.name) for symbol in self._symbols]
 
     def relevant(self) -> Relevant:
         hits = self._hits()
         counts = {stem: len(numbers) for stem, numbers in hits.items()}
         for stem in self._in_path:
             counts[stem] = counts.get(stem, 0) + _IN_PATH
-        for named in self._in_names:
-            for stem in named:
-                counts[stem] = counts.get(stem, 0) + _IN_NAMES
+        for term in set().union(*self._in_names):  # once, however many of them have it
+            counts[term] = counts.get(term, 0) + _IN_NAMES
         score = self._bm25(counts, self._file.size_bytes, self._average)
-        return Relevant(self._file, score, self._passages(hits), frozenset(counts))
+        return Relevant(self._file, score, self._name_score(), self._passages(hits), frozenset(counts))
+
+    def _name_score(self) -> float:
+        """As if the file were a definition of its name, in folders as in classes."""
+        name = {stem for stem, _ in terms_of(self._file.path.rpartition("/")[2])}
+        return self._bm25({stem: _IN_NAME if stem in name else 1 for stem in self._in_path}, 1, _LINES_OF_A_PASSAGE)
+
+    def _weighty(self, name: str) -> set[str]:
+        """The terms of a symbol's name that are asked for."""
+        return {term for term in (exactly(name), *(stem for stem, _ in terms_of(name))) if term in self._weights}
 
     def _bm25(self, counts: _Counts, size: float, average: float) -> float:
         norm = _K1 * (1 - _B + _B * size / average)

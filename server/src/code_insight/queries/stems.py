@@ -8,6 +8,7 @@ from functools import lru_cache
 
 HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?(?:[a-z]|[^\W\d_A-Z])+")  # "HTTP", "Response", "max", "größe"
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")  # scripts without spaces
+_IN_WORD = re.compile(r"\w")
 _SUFFIXES = (
     "ations", "ation", "ators", "ating", "ator", "ated", "ates", "ions", "ings", "ate", "ion", "ing", "ers", "ied",
     "ies", "ed", "er", "es", "ly", "s", "e", "y",
@@ -47,6 +48,21 @@ def whole(word: str) -> str:
     return stem(word.lower().replace("_", "").replace("-", ""))
 
 
+def exactly(word: str) -> str:
+    """The term of an identifier as it stands, in any case: what has its parts alone does not have it."""
+    return f"={word.lower()}"
+
+
+def exact_word(term: str) -> str:
+    """The word that a term is `exactly`; "" when it is a stem."""
+    return term[1:] if term.startswith("=") else ""
+
+
+def is_compound(word: str) -> bool:
+    """Whether an identifier has more than one part."""
+    return len(HUMP.findall(word)) > 1
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """What words of one meaning begin with: "parsing", "parsed", "parser" and "parses" with "pars"."""
@@ -57,7 +73,10 @@ def stem(word: str) -> str:
 
 
 def places_of(term: str, text: str, folded: str) -> Iterator[int]:
-    """Where a text has a word of that stem, by itself or as a hump; `folded` is the text in lower case."""
+    """Where a text has a word of that stem, by itself or as a hump, or `exactly` a word; `folded` is in lower case."""
+    if word := exact_word(term):
+        yield from _places_of_word(word, folded)
+        return
     at = folded.find(term)
     while at >= 0:
         if not term.isascii() and _UNSPACED.fullmatch(term):
@@ -67,6 +86,15 @@ def places_of(term: str, text: str, folded: str) -> Iterator[int]:
             if match and stem(match[0].lower()) == term:
                 yield at
         at = folded.find(term, at + len(term))
+
+
+def _places_of_word(word: str, folded: str) -> Iterator[int]:
+    at = folded.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not _IN_WORD.match(folded[at - 1 : at]) and not _IN_WORD.match(folded, end):
+            yield at
+        at = folded.find(word, end)
 
 
 def _begins(text: str, at: int) -> bool:

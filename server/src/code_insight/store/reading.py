@@ -438,6 +438,10 @@ class Reader:
             found[stem] = self._matching(" OR ".join(map(_quoted, words))) if words else set()
         return found
 
+    def blobs_by_word(self, words: Iterable[str]) -> dict[str, set[int]]:
+        """Word → the blobs that have it, in any case."""
+        return {word: self._matching(_quoted(word.casefold().encode())) for word in words}
+
     def _matching(self, match: str) -> set[int]:
         return {row[0] for row in self._rows("SELECT rowid FROM word_index WHERE word_index MATCH :match", match=match)}
 

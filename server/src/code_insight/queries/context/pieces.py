@@ -76,7 +76,7 @@ def context(indexed: IndexedCommit, text: str) -> Context:
         terms = {term for one in weighing.relevant.values() for term in one.terms}
         return Context(
             weighing.task,
-            tuple(weighing.task.words[stem] for stem in weighing.task.terms if stem in terms),
+            tuple(weighing.task.words[stem] for stem in weighing.terms if stem in terms),
             tuple(weighing.files),
             tuple(code),
             tuple(tests),

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from code_insight.queries.stems import is_telling, terms_of, whole
+from code_insight.queries.stems import exactly, is_compound, is_telling, terms_of, whole
 
 _MOST_TERMS = 48
 _MOST_PLACES = 40
 _MOST_NAMES = 40
+_IDENTIFIER = 0.5  # what one counts for in one piece
 _FIRST_LINE = 2.0  # what a word of it counts for: it says in short what all is about
 
 _BETWEEN = re.compile(r"""[\s"'`()\[\]{}<>,;|=]+""")
@@ -28,6 +29,7 @@ _DIGITS = re.compile(r"\d+")
 _WHOLE = re.compile(r"\w[\w-]*")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#)[A-Za-z_$][\w$]*)*(\(\))?")
 _LOOKS_LIKE_CODE = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]|\w_\w|\w(?:\.|::|->|#)\w|^_")
+_SEPARATOR = re.compile(r"\.|::|->|#")
 _QUOTED = re.compile(r"`+([^`\n]{1,200})`+")
 
 
@@ -46,10 +48,12 @@ class Task:
 
     terms: dict[str, float]  # stem → what it counts for, the weightiest first
     words: dict[str, str]  # stem → a word of it
+    identifiers: dict[str, float]  # those of several parts, `exactly` → what one counts for beside its parts
     wholes: dict[str, float]  # stem of a whole word, identifiers in one piece → what it counts for
     places: tuple[Place, ...]  # those with a line first: of a stack trace the innermost before all
     names: tuple[str, ...]  # that look like code, in order
     is_paths_alone: bool = False  # it says nothing beside
+    is_names_alone: bool = False
 
 
 def task_of(text: str) -> Task:
@@ -67,7 +71,11 @@ def task_of(text: str) -> Task:
     best = sorted(weights, key=lambda stem: (-weights[stem], -len(stem), stem))[:_MOST_TERMS]
     terms = {stem: weights[stem] for stem in best}
     names = tuple(dict.fromkeys(_names(text)))[:_MOST_NAMES]
-    return Task(terms, words, wholes, places, names, is_paths_alone)
+    identifiers = [name for name in (_SEPARATOR.split(name)[-1] for name in names) if is_compound(name)]
+    words |= {exactly(name): name for name in identifiers}
+    is_names_alone = all(word.strip("`()") in names for word in text.split())
+    alone = is_paths_alone, is_names_alone
+    return Task(terms, words, dict.fromkeys(map(exactly, identifiers), _IDENTIFIER), wholes, places, names, *alone)
 
 
 def _read(text: str) -> tuple[tuple[Place, ...], str, bool]:

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from code_insight.model import SourceFile, Symbol
-from code_insight.queries.context.commits import similar
+from code_insight.queries.context.commits import Commits
 from code_insight.queries.context.task import Place, Task, task_of
-from code_insight.queries.relevance import relevant, role_weight
+from code_insight.queries.relevance import Relevant, relevant, role_weight
 from code_insight.queries.stems import whole
 from code_insight.queries.symbols import matching, rank
 from code_insight.store import IndexedCommit, Reader
 
 # What each kind of evidence counts for, measured by benchmarks/accuracy/localisation.py.
-_WHOLE, _BEST, _SEVERAL, _IN_PATH, _PLACES, _NAMED, _CHANGED = 1.0, 1.0, 1.0, 0.75, 3.0, 0.3, 0.2
+_WHOLE, _BEST, _SEVERAL, _IN_PATH, _PLACES, _NAMED, _CHANGED, _LATELY = 1.0, 1.0, 0.5, 0.75, 3.0, 0.3, 0.5, 0.5
 _FOLDER = 0.5  # what a folder's name counts for beside a file's
 _NAMED_BY_PATH = 20  # files that are looked at because of their paths
 _EVERYDAY = 12  # a name with more definitions says nothing
@@ -70,12 +70,17 @@ class Weighing:
         self.places = self._places()
         if self.task.is_paths_alone and self.places:
             self.task = replace(task, terms={}, wholes={})
-        self.in_path = self._in_path()
         self.named = self._named()
-        self.commits = similar(reader, self.task.terms)
+        if self.task.is_names_alone and self.named and self.task.identifiers:
+            self.task = replace(task, terms={}, wholes={})
+        self.terms = self.task.identifiers | self.task.terms
+        self.in_path = self._in_path()
+        commits = Commits(reader)
+        self.commits = commits.similar(self.task.terms)
         best = sorted(self.in_path, key=lambda path: (-self.in_path[path], path))[:_NAMED_BY_PATH]
         also = [*best, *(place.path for place in self.places), *(symbol.path for symbol in self.named)]
-        self.relevant = {one.file.path: one for one in relevant(reader, self.task.terms, self._known.values(), also)}
+        self.relevant = {one.file.path: one for one in relevant(reader, self.terms, self._known.values(), also)}
+        self._lately = {path: score for path, score in commits.lately().items() if path in self.relevant}
         self.files = self._files()  # all for which something speaks, best first
 
     def _files(self) -> list[Ranked]:
@@ -93,19 +98,20 @@ class Weighing:
 
     def _evidence(self) -> list[tuple[float, dict[str, float]]]:
         """(weight, path → score) of each kind."""
-        passages = {path: [passage.score for passage in one.passages] for path, one in self.relevant.items()}
+        passages = {path: _scores(one) for path, one in self.relevant.items()}
         changed: dict[str, float] = defaultdict(float)
         for commit in self.commits:
             for path in commit.paths:
                 changed[path] += commit.score / len(commit.paths)
         return [
             (_WHOLE, {path: one.score for path, one in self.relevant.items()}),
-            (_BEST, {path: scores[0] for path, scores in passages.items() if scores}),
+            (_BEST, {path: scores[0] for path, scores in passages.items()}),
             (_SEVERAL, {path: sum(s / 2**n for n, s in enumerate(scores)) for path, scores in passages.items()}),
             (_IN_PATH, self.in_path),
             (_PLACES, _falling(place.path for place in self.places)),
             (_NAMED, _falling(symbol.path for symbol in self.named)),
             (_CHANGED, changed),
+            (_LATELY, self._lately),
         ]
 
     def _reasons(self, file: SourceFile) -> tuple[Reason, ...]:
@@ -119,7 +125,7 @@ class Weighing:
 
     def words(self, terms: frozenset[str]) -> str:
         """Those words of the task, the weightiest first."""
-        return ", ".join(self.task.words[stem] for stem in self.task.terms if stem in terms)
+        return ", ".join(self.task.words[stem] for stem in self.terms if stem in terms)
 
     def _in_path(self) -> dict[str, float]:
         """Path → how much the words of the task are words of it; rare ones count for more."""
@@ -158,6 +164,11 @@ class Weighing:
             if len(symbols) <= _EVERYDAY:
                 found += sorted(symbols, key=rank)
         return found
+
+
+def _scores(one: Relevant) -> list[float]:
+    """Those of its passages, its name among them, the greatest first."""
+    return sorted([one.name_score, *(passage.score for passage in one.passages)], reverse=True)
 
 
 def _falling(paths: Iterable[str]) -> dict[str, float]:
