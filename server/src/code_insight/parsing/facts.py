@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from operator import itemgetter
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 #   8  what isinstance() has made sure of; receivers behind C#'s `global::`
 VERSION = 8
 _MOST_ERROR_LINES = 20
+_PIECE_BYTES = 64 << 10  # of a text, whose matches are looked at together
 
 
 def parse(language: Language, text: bytes) -> Facts:
@@ -95,21 +96,41 @@ class _Matches(NamedTuple):
 def _matches(grammar: _Grammar, root: Node) -> _Matches:
     from tree_sitter import QueryCursor
 
-    found: dict[int, list[Captures]] = defaultdict(list)  # by pattern
-    for pattern, captures in QueryCursor(grammar.query).matches(root):  # a large file has a hundred thousand
-        found[pattern].append(captures)
-    patterns = sorted(found)
+    structure, bindings = defaultdict[int, list[Captures]](list), defaultdict[int, list[Captures]](list)  # by pattern
     occurrences: dict[str, list[Node]] = defaultdict(list)
-    for pattern in patterns:
-        if pattern in grammar.occurrences:
-            (name,) = (name for name in found[pattern][0] if not name.startswith("_"))  # but for helpers of a predicate
-            occurrences[name] += chain.from_iterable(map(itemgetter(name), found[pattern]))
-    first, end = grammar.occurrences.start, grammar.occurrences.stop
-    return _Matches(
-        [found[pattern] for pattern in patterns if pattern < first],
-        occurrences,
-        [found[pattern] for pattern in patterns if pattern >= end],
-    )
+    cursor = QueryCursor(grammar.query)
+    for start, end in _pieces(root):
+        found: dict[int, list[Captures]] = defaultdict(list)  # by pattern
+        cursor.set_byte_range(start, end)
+        for pattern, captures in cursor.matches(root):
+            found[pattern].append(captures)
+        for pattern, matches in sorted(found.items()):
+            if pattern in grammar.occurrences:
+                (name,) = (name for name in matches[0] if not name.startswith("_"))  # but for helpers of a predicate
+                occurrences[name] += chain.from_iterable(map(itemgetter(name), matches))
+            else:
+                (structure if pattern < grammar.occurrences.start else bindings)[pattern] += matches
+    return _Matches(_in_order(structure), occurrences, _in_order(bindings))
+
+
+def _in_order(by_pattern: Mapping[int, list[Captures]]) -> list[list[Captures]]:
+    return [by_pattern[pattern] for pattern in sorted(by_pattern)]
+
+
+def _pieces(root: Node) -> Iterator[tuple[int, int]]:
+    """Ranges of bytes, one after the other, in which a query finds what it finds in the whole, each match once.
+
+    A large file has a hundred thousand matches of five objects each, few of which are needed for long. Ranges are
+    parted where there is something between two nodes at the top, of which no pattern has two, and overlap by that byte:
+    a node without length, which stands for what is missing, is found where a range goes on.
+    """
+    start = end = 0
+    for child in root.children if root.end_byte > _PIECE_BYTES else ():
+        if end - start >= _PIECE_BYTES and child.start_byte > end:
+            yield start, end + 1
+            start = end
+        end = child.end_byte
+    yield start, root.end_byte + 1
 
 
 def _undisturbed(language: Language, text: bytes) -> bytes:
