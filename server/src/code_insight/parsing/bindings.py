@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -114,6 +115,7 @@ _PASSING = {  # call → what it gives, of its first argument
     "type": "{}.__class__",
     "super": "{}.__super__",
 }
+_LONGEST_PASSING = max(map(len, _PASSING))
 _DOTTED = re.compile(r"[\w.]+")
 _LITERALS = {
     "string": "str()",
@@ -216,12 +218,18 @@ def _narrowed(bound: Bound, found: list[Narrowing], source: Source) -> Bound:
 
 def _most_telling(drafts: list[BindingDraft]) -> list[BindingDraft]:
     """Of several drafts of one target the one that says its type, else those that say something."""
-    typed = {(draft.offset, draft.name) for draft in drafts if draft.value and draft.is_type}
-    telling = {(draft.offset, draft.name) for draft in drafts if draft.value}
+    times = Counter([draft.offset for draft in drafts])
+    if len(times) == len(drafts):  # most texts have one of each
+        return drafts
+    several = [draft for draft in drafts if draft.value and times[draft.offset] > 1]
+    typed = {(draft.offset, draft.name) for draft in several if draft.is_type}
+    telling = {(draft.offset, draft.name) for draft in several}
     return [
         draft
         for draft in drafts
-        if draft.is_type or (draft.offset, draft.name) not in (typed if draft.value else telling)
+        if draft.is_type
+        or times[draft.offset] == 1
+        or (draft.offset, draft.name) not in (typed if draft.value else telling)
     ]
 
 
@@ -346,6 +354,8 @@ def annotation(node: Node, source: Source) -> str:
 
 def _value(node: Node, source: Source) -> str:
     """A value in its evident form, also "x or y"."""
+    if node.type not in _COMPOUND:  # most are not
+        return evident(node, source)
     while node.type == "parenthesized_expression" and node.named_child_count == 1:
         node = node.named_children[0]
     if node.type == "ternary_expression":
@@ -355,6 +365,9 @@ def _value(node: Node, source: Source) -> str:
         return evident(node, source)
     sides = [evident(side, source) for side in node.children[::2]]
     return " or ".join(sides) if all(sides) and not any(" or " in side for side in sides) else ""
+
+
+_COMPOUND = frozenset({"parenthesized_expression", "ternary_expression", "boolean_operator", "binary_expression"})
 
 
 def evident(node: Node, source: Source) -> str:
@@ -393,17 +406,16 @@ def _joined(root: str, steps: list[str]) -> str:
 def _step(node: Node, source: Source) -> tuple[Node | None, list[str]] | None:
     """What an expression is made of, and the steps from there, the last first; None when it is none of these."""
     kind = node.type
+    if kind in _CALLS and (function := node.child_by_field_name(_CALLS[kind])):
+        if kind != "new_expression" and (passed := _passed(node, function, source)):
+            return None, [passed if passed.startswith("{") else f".{passed}"]
+        return function, ["()"]
     if kind in _METHOD_CALLS and node.child_by_field_name(_METHOD_CALLS[kind][1]):
         of, name = (node.child_by_field_name(field) for field in _METHOD_CALLS[kind])
         assert name is not None
         return of, ["()", f".{source.name(name.start_byte, name.end_byte)}"]
     if kind in _ATTRIBUTES:
         return _attribute(node, source)
-    if kind in _CALLS:
-        if passed := _passed(node, source):
-            return None, [passed if passed.startswith("{") else f".{passed}"]
-        function = node.child_by_field_name(_CALLS[kind])
-        return function, ["()"] if function else []
     if kind in _ITEMS:
         of = node.child_by_field_name(_ITEMS[kind]) or node.child_by_field_name("argument")
         return (of or (node.named_children[0] if node.named_children else None)), ["[]"]
@@ -442,20 +454,20 @@ def _typed(node: Node, source: Source) -> str:
     return f"{{{text}}}" if text and not {"{", "}"} & set(text) else ""
 
 
-def _passed(call: Node, source: Source) -> str:
+def _passed(call: Node, function: Node, source: Source) -> str:
     """What a call gives whose argument says it: "self" of `copy.copy(self)`; "" for any other call."""
-    function, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
-    if function is None or arguments is None or function.end_byte - function.start_byte > 20:
-        return ""
-    called = source.name(function.start_byte, function.end_byte)
+    start, end = function.start_byte, function.end_byte
+    called = source.name(start, end) if end - start <= _LONGEST_PASSING else ""
     form = _PASSING.get(called)
-    if called in _MADE and arguments.named_child_count and arguments.named_children[0].type.endswith("_type"):
-        return f"{{{annotation(arguments.named_children[0], source)}}}"
-    if called in _MADE and arguments.named_child_count and arguments.named_children[0].type == "type_identifier":
-        return f"{{{annotation(arguments.named_children[0], source)}}}"
-    if form is None or not arguments.named_children:
+    if form is None and called not in _MADE:  # most calls
+        return ""
+    arguments = call.child_by_field_name("arguments")
+    if arguments is None or not arguments.named_children:
         return ""
     argument = arguments.named_children[0]
+    if form is None:
+        is_type = argument.type == "type_identifier" or argument.type.endswith("_type")
+        return f"{{{annotation(argument, source)}}}" if is_type else ""
     name = ""
     if argument.type in _NAMES | _ATTRIBUTES.keys():
         name = evident(argument, source)

@@ -351,13 +351,11 @@ class _Places(dict[bytes, list[int] | None]):
 def bindings(bound: Bound, outline: Outline, source: Source) -> tuple[BindingFact, ...]:
     drafts = sorted(bound.drafts)[:_MOST_BINDINGS]
     offsets = [draft.offset for draft in drafts]
-    owners = [
-        _owner(draft, symbol, outline) for draft, symbol in zip(drafts, _enclosing(offsets, outline.spans), strict=True)
-    ]
+    owners = _owners(drafts, _enclosing(offsets, outline.spans), outline)
     if not bound.blocks:
         return tuple(
-            BindingFact(draft.name, draft.value, draft.is_type, owner)
-            for draft, owner in zip(drafts, owners, strict=True)
+            BindingFact(name, value, is_type, owner)
+            for (_, name, value, is_type, _), owner in zip(drafts, owners, strict=True)
         )
     blocks = sorted(bound.blocks, key=lambda block: (block[0], -block[1]))
     ends = [source.line(end) for _, end in blocks]
@@ -374,12 +372,14 @@ def bindings(bound: Bound, outline: Outline, source: Source) -> tuple[BindingFac
     )
 
 
-def _owner(draft: BindingDraft, symbol: int, outline: Outline) -> int:
-    """The symbol in which a name is known that gets a value inside of `symbol`: not in what only has a value."""
-    if symbol < 0:
-        return -1
-    is_own_name = draft.offset in outline.names and draft.name != "@"
-    return outline.symbols[symbol].parent if is_own_name or outline.symbols[symbol].kind in VALUES else symbol
+def _owners(drafts: Iterable[BindingDraft], enclosing: Iterable[int], outline: Outline) -> list[int]:
+    """The symbols in which names are known that get a value inside of `enclosing`: not in what only has a value."""
+    parents = [*(symbol.parent for symbol in outline.symbols), -1]  # the last one: of no symbol
+    scopes = [parents[at] if symbol.kind in VALUES else at for at, symbol in enumerate(outline.symbols)] + [-1]
+    return [
+        (parents if draft.offset in outline.names and draft.name != "@" else scopes)[symbol]
+        for draft, symbol in zip(drafts, enclosing, strict=True)
+    ]
 
 
 def _enclosing(offsets: Iterable[int], spans: Sequence[tuple[int, int]]) -> Iterator[int]:
