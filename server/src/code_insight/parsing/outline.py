@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from code_insight.languages import Language
@@ -57,7 +55,7 @@ class Surroundings:
     def start_and_comments(self, start: int) -> tuple[int, list[str]]:
         """Where a definition really starts, attributes in front included, and the comments directly in front."""
         source = self._source
-        comments: deque[str] = deque()
+        comments: list[str] = []
         start = top = source.start_with_keywords(start)
         if not source.is_first_on_its_line(start):
             return start, []
@@ -69,10 +67,10 @@ class Surroundings:
                 start = top = attribute[0]
             elif comment is not None:
                 top = comment[0]
-                comments.appendleft(source.slice(*comment).rstrip())
+                comments.append(source.slice(*comment).rstrip())
             else:
                 break
-        return start, list(comments)
+        return start, comments[::-1]
 
     def before_comments(self, start: int, end: int) -> int:
         """Where the text from `start` to `end` ends without the comments and white space at its end."""
@@ -119,8 +117,10 @@ class Outline:
         self._owned_elsewhere: dict[int, str] = {}  # symbol -> path of the type that owns it
         self._frames = [_OUTSIDE]
         self._read()
-        self._find_owners()
-        self._drop_declarations()
+        if self._owned_elsewhere or structure.adopted:
+            self._find_owners()
+        if self._declarations:
+            self._drop_declarations()
 
     def _read(self) -> None:
         wrapper = (0, 0)
@@ -148,7 +148,7 @@ class Outline:
             *((container.start, -container.end, _CONTAINER, 0, container) for container in structure.containers),
             *((draft.start, -draft.end, _DEFINITION, draft.name_start, draft) for draft in drafts),
         ]
-        events.sort(key=itemgetter(0, 1, 2, 3))
+        events.sort()
         return events
 
     def _open_container(self, container: Container) -> None:
@@ -180,8 +180,10 @@ class Outline:
         """What a definition belongs to: functions to all that stands around them, other things not to a value."""
         if draft.kind in FUNCTIONS:
             return self._frames[-1]
-        passed = ("value", "constructor") if draft.kind is Kind.FIELD else ("value",)
-        return next(frame for frame in reversed(self._frames) if frame.role not in passed)
+        at, passed = -1, ("value", "constructor") if draft.kind is Kind.FIELD else ("value",)
+        while self._frames[at].role in passed:
+            at -= 1
+        return self._frames[at]
 
     def _kind(self, draft: Draft, name: str, frame: _Frame) -> Kind:
         kind = draft.kind
@@ -213,7 +215,7 @@ class Outline:
         source = self._source
         start, comments = self._around.start_and_comments(span[0])
         line = source.line(draft.name_start)
-        bases = self._structure.bases.get(draft.name_start, {})
+        bases = self._structure.bases.get(draft.name_start)
         self.spans.append((start, span[1]))
         self.names.add(draft.name_start)
         self.symbols.append(
@@ -226,13 +228,13 @@ class Outline:
                 source.last_line(*span),
                 line,
                 source.column(draft.name_start, line),
-                self._signature(draft, kind),
+                self._signature(draft, kind, name),
                 self._structure.docs.get(draft.name_start) or comment_text(comments),
-                tuple(dict.fromkeys(bases[offset] for offset in sorted(bases))),
+                tuple(dict.fromkeys(bases[offset] for offset in sorted(bases))) if bases else (),
             )
         )
 
-    def _signature(self, draft: Draft, kind: Kind) -> str:
+    def _signature(self, draft: Draft, kind: Kind, name: str) -> str:
         start = self._source.start_with_keywords(self._around.after_attributes(draft.start, draft.name_start))
         end = self._around.before_comments(start, draft.body)
         text = self._source.slice(start, min(end, start + 4 * SIGNATURE_CHARACTERS))
@@ -240,18 +242,20 @@ class Outline:
             text = without_directives(text.encode()).decode()
         if kind in VALUES or kind is Kind.MACRO:
             text = text.partition("\n")[0].rstrip("\\\r ")
-        text = _PADDING.sub(r"\1\2", " ".join(text.split()))
+        text = " ".join(text.split())
+        if "( " in text or "[ " in text or " )" in text or " ]" in text:  # most have none
+            text = _PADDING.sub(r"\1\2", text)
         if kind not in VALUES:
             text = text.removesuffix(" end")
         if text.endswith(_TAILS):  # most signatures have none
             for tail in _TAILS:
                 text = text.removesuffix(tail).rstrip()
-        name = self._source.name(draft.name_start, draft.name_end)
         return (text if name in text or len(text) > SIGNATURE_CHARACTERS else f"{text} {name}")[:SIGNATURE_CHARACTERS]
 
     def _find_owners(self) -> None:
         """Give methods that stand apart from their type that type as parent, when it is in this text."""
-        types = {dotted(s.container, s.name): i for i, s in enumerate(self.symbols) if s.kind in TYPES | {Kind.TYPE}}
+        owning = TYPES | {Kind.TYPE}
+        types = {dotted(s.container, s.name): i for i, s in enumerate(self.symbols) if s.kind in owning}
         for position, path in self._owned_elsewhere.items():
             owner = types.get(path, -1)
             self.symbols[position] = self.symbols[position]._replace(parent=owner)

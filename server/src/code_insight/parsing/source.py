@@ -45,13 +45,14 @@ class Source:
 
     def start_with_keywords(self, offset: int) -> int:
         """Where the words in front begin that belong to what starts at an offset: "export const" x = 1."""
-        start = self.line_starts[self.line(offset) - 1]
-        words = _KEYWORDS_IN_FRONT.search(self.text, start, offset)
+        if self.is_first_on_its_line(offset):
+            return offset
+        words = _KEYWORDS_IN_FRONT.search(self.text, self.text.rfind(b"\n", 0, offset) + 1, offset)
         return words.start() if words else offset
 
     def is_first_on_its_line(self, offset: int) -> bool:
-        start = self.line_starts[self.line(offset) - 1]
-        return not self.text[start:offset].strip()
+        before = self.text[self.text.rfind(b"\n", 0, offset) + 1 : offset]
+        return not before or before.isspace()
 
     def last_line(self, start: int, end: int) -> int:
         """The line where the text between two offsets ends, without white space behind it."""

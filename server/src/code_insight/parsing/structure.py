@@ -77,19 +77,19 @@ def read_structure(patterns: Iterable[Sequence[Captures]], source: Source) -> St
 
 def _read_definitions(matches: Sequence[Captures], source: Source, structure: Structure) -> None:
     definition, kind = _defined(matches[0])
-    drafts = structure.drafts
+    text, drafts = source.text, structure.drafts
     for captures in matches:
         (node,) = captures[definition]
         for name in captures["name"]:
             start, end = _name_range(name, source)
-            if start in drafts or not 0 < end - start <= NAME_BYTES or source.text[start:end] == b"_":
+            if start in drafts or not 0 < end - start <= NAME_BYTES or text[start:end] == b"_":
                 continue
             body = captures["body"][0] if "body" in captures else node.child_by_field_name("body")
             stop = node.end_byte
             drafts[start] = Draft(
                 kind,
                 node.start_byte,
-                len(source.text) if "until.end" in captures else stop,
+                len(text) if "until.end" in captures else stop,
                 start,
                 end,
                 body.start_byte if body else stop,
