@@ -87,6 +87,7 @@ _SETTINGS = (
     "core.askPass=",
     "credential.helper=",
     "core.bigFileThreshold=1m",
+    "core.deltaBaseCacheLimit=16m",
     "core.packedGitWindowSize=4m",
     "core.packedGitLimit=16m",
     "core.commitGraph=false",
