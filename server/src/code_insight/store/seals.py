@@ -14,34 +14,39 @@ import contextlib
 import hashlib
 import os
 import struct
+import threading
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from code_insight.errors import IndexDamaged
 
 _SEGMENT_BYTES = 1 << 14
+_FEW_SEGMENTS = 200  # that are not worth a second thread
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _LOG_HEADER = struct.Struct(">8xI4x8s8x")  # "WAL Header Format" of sqlite.org/fileformat2.html: page size, salts
 _FRAME_HEADER = struct.Struct(">I4x8s8x")  # "WAL Frame Header Format": page number, salts
 
 _State = tuple[int, ...]
 _compared: dict[Path, _State] = {}  # the state of each file whose seal was right
+_comparing: dict[Path, threading.Lock] = {}
 
 
 def check(index: Path) -> None:
     """Raises IndexDamaged when the file is not what its writer left."""
-    try:
-        now = _state(index)
-        if _compared.get(index) == now:
-            return
-        seal = _place(index).read_bytes()
-        found = _digests(index)
-    except OSError:
-        return  # there is no seal, or the file is gone, or cannot be read: whoever opens it says so
-    if not seal or found == seal:
-        _compared[index] = now
-    elif _is_still(index, seal):  # otherwise a writer has begun meanwhile
-        raise IndexDamaged("The index of that repository is damaged.", "It is made anew; try again in a minute.")
+    with _comparing.setdefault(index, threading.Lock()):  # who else asks waits, and knows then
+        try:
+            now = _state(index)
+            if _compared.get(index) == now:
+                return
+            seal = _place(index).read_bytes()
+            found = _digests(index)
+        except OSError:
+            return  # there is no seal, or the file is gone, or cannot be read: whoever opens it says so
+        if not seal or found == seal:
+            _compared[index] = now
+        elif _is_still(index, seal):  # otherwise a writer has begun meanwhile
+            raise IndexDamaged("The index of that repository is damaged.", "It is made anew; try again in a minute.")
 
 
 def state(index: Path) -> tuple[int, ...] | None:
@@ -120,8 +125,20 @@ def _digests(index: Path, before: bytes = b"", written: Collection[int] = ()) ->
         count = -(-os.fstat(file.fileno()).st_size // _SEGMENT_BYTES)
         full = max(0, len(before) // _DIGEST_BYTES - 1)  # the last one may have been shorter
         digests = bytearray(before[: count * _DIGEST_BYTES].ljust(count * _DIGEST_BYTES))
-        for segment in {*range(full, count), *(segment for segment in written if segment < count)}:
-            data = os.pread(file.fileno(), _SEGMENT_BYTES, segment * _SEGMENT_BYTES)
-            at = segment * _DIGEST_BYTES
-            digests[at : at + _DIGEST_BYTES] = hashlib.sha256(data).digest()
+        wanted = sorted({*range(full, count), *(segment for segment in written if segment < count)})
+        halves = wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]
+
+        def read(segments: list[int]) -> None:
+            for segment in segments:
+                data = os.pread(file.fileno(), _SEGMENT_BYTES, segment * _SEGMENT_BYTES)
+                at = segment * _DIGEST_BYTES
+                digests[at : at + _DIGEST_BYTES] = hashlib.sha256(data).digest()
+
+        if len(wanted) < _FEW_SEGMENTS:
+            read(wanted)
+        else:  # another core takes half of it
+            with ThreadPoolExecutor(1) as pool:
+                other = pool.submit(read, halves[1])
+                read(halves[0])
+                other.result()
         return bytes(digests)
