@@ -48,8 +48,7 @@ def central(reader: Reader, most: int = 200) -> list[tuple[Symbol, int]]:
     candidates = reader.ranked_by_name(most)
     resolver, counts = Resolver(reader), _Counts()
     for symbol, _ in candidates[:_CANDIDATES]:
-        if not resolver.is_small():
-            resolver = Resolver(reader)
+        resolver.trim()
         _count(reader, resolver, symbol, counts)
     scores = {key: counts.users[key].weight * _weight(symbol) for key, symbol in counts.symbols.items()}
     best = sorted(scores, key=lambda key: (-scores[key], key))

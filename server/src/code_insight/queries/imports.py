@@ -112,6 +112,10 @@ class ImportResolver:
         """Whether the commit has text at a path."""
         return path in self._paths
 
+    def forget(self) -> None:
+        """No answer is kept that was given."""
+        self._known.clear()
+
     def __call__(self, file: SourceFile, fact: ImportFact) -> Target:
         resolve = _RULES.get(file.language)
         if resolve is None:

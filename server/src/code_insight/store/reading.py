@@ -33,7 +33,7 @@ from code_insight.store.compression import beginning, decompressed
 from code_insight.store.connections import leave, take
 from code_insight.store.packing import places, unpack_evidence
 from code_insight.store.past import Past
-from code_insight.store.schema import KNOWN_TIME, connect_if_ours, storage_errors
+from code_insight.store.schema import KNOWN_TIME, STORAGE_ERRORS, connect_if_ours, storage_errors, storage_failed
 from code_insight.store.vocabulary import Piece, pieces_of, unpacked, with_piece, with_stem
 
 _ROLES = {role.value: role for role in FileRole}
@@ -146,6 +146,7 @@ class Reader:
         self.indexed = indexed
         self._paths: dict[str, frozenset[str]] = {}
         self._uses: tuple[int, list[Occurrence]] = (0, [])
+        self._named: tuple[str, list[Symbol]] = ("", [])
         with storage_errors("read"):
             self._db = take(indexed.index)
             self._db.execute("BEGIN")  # one snapshot for the whole answer
@@ -273,9 +274,14 @@ class Reader:
         return [_symbol(row) for row in self._rows(query, low=low, high=high, most=most)]
 
     def symbols_named(self, name: str) -> list[Symbol]:
-        """The symbols of exactly this name, by path and position."""
-        query = f"{_SYMBOLS_BY_NAME} WHERE name.text = :name ORDER BY path, position"
-        return [_symbol(row) for row in self._rows(query, name=name)]
+        """The symbols of exactly this name, by path and position.
+
+        Those of the last name are kept: one answer asks for the name that it is about again and again.
+        """
+        if self._named[0] != name:
+            query = f"{_SYMBOLS_BY_NAME} WHERE name.text = :name ORDER BY path, position"
+            self._named = name, [_symbol(row) for row in self._rows(query, name=name)]
+        return [*self._named[1]]
 
     def symbols_of_kind(self, kind: SymbolKind) -> list[Symbol]:
         """All symbols of one kind, by path and position."""
@@ -474,8 +480,11 @@ class Reader:
         return [(row[0], int(row[1]), int(row[2])) for row in self._rows(query)]
 
     def _rows(self, query: str, **values: Any) -> Iterable[Any]:
-        with storage_errors("read"):
-            return self._db.execute(query, {"commit": self.indexed.row, **values}).fetchall()
+        values["commit"] = self.indexed.row
+        try:  # a context manager would take a fifth of a small query
+            return self._db.execute(query, values).fetchall()
+        except STORAGE_ERRORS as error:
+            raise storage_failed("read", error) from error
 
 
 _FROM_FILE = "FROM file LEFT JOIN blob ON blob.blob = file.blob WHERE commit_ = :commit"

@@ -35,6 +35,7 @@ _NO_SENSE = (
     ValueError,
     KeyError,
 )  # what reading a row raises whose bytes are not what was written
+STORAGE_ERRORS = (sqlite3.Error, *_NO_SENSE)
 
 # A time of the index as it counts: one that is to come is from before the clock was set back, and nobody knows when.
 KNOWN_TIME = "CASE WHEN {0} <= strftime('%s', 'now') + 60 THEN {0} ELSE 0 END"
@@ -179,11 +180,16 @@ def storage_errors(doing: str) -> Iterator[None]:
     """What SQLite raises inside leaves as StorageFailed, with what was being done; so does a text that is damaged."""
     try:
         yield
-    except (sqlite3.Error, *_NO_SENSE) as error:
-        reason = str(error)
-        full = "full" in reason or "disk I/O" in reason
-        step = "Free some space on the server's disk." if full else "The server's operator finds details in its log."
-        raise StorageFailed(f"The index could not be {doing}: {reason}.", step) from error
+    except STORAGE_ERRORS as error:
+        raise storage_failed(doing, error) from error
+
+
+def storage_failed(doing: str, error: Exception) -> StorageFailed:
+    """What to raise of an error of SQLite, or of a damaged text."""
+    reason = str(error)
+    full = "full" in reason or "disk I/O" in reason
+    step = "Free some space on the server's disk." if full else "The server's operator finds details in its log."
+    return StorageFailed(f"The index could not be {doing}: {reason}.", step)
 
 
 def is_ours(path: Path) -> bool:

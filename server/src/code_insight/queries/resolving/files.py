@@ -17,6 +17,7 @@ TYPES = CLASSES | {SymbolKind.TYPE}
 FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR})
 NAMESPACES = frozenset({SymbolKind.NAMESPACE, SymbolKind.MODULE})
 _APART = 8  # symbols of a file that are read one by one, and some more of a long one
+_SOUGHT = 30  # names of a file that are looked for one by one
 SELF = frozenset({"self", "cls", "this", "$this", "static"})
 
 
@@ -70,32 +71,37 @@ class Bindings:
 
     evidence: Evidence
     symbols: Definitions
-    _rows: dict[str, list[int]] | None = field(default=None, init=False)  # of a name
-    _attributes: dict[str, list[int]] | None = field(default=None, init=False)  # the rows of `self.x`, by x
+    _names: frozenset[str] = field(init=False)
+    _rows: dict[str, list[int]] = field(default_factory=dict, init=False)  # of the names that were asked for
+
+    def __post_init__(self) -> None:
+        self._names = frozenset(self.evidence.names)
 
     def of(self, scope: int, name: str) -> list[BindingFact]:
         """Where a name gets a value in a scope, in order."""
-        if self._rows is None:
-            self._rows = {}
-            for row, known in enumerate(self.evidence.names):
-                self._rows.setdefault(known, []).append(row)
-        if name not in self._rows:
-            return []
         scopes = self.evidence.scopes
-        return [self.evidence.binding(row) for row in self._rows[name] if scopes[row] >> 1 == scope + 1]
+        return [self.evidence.binding(row) for row in self._rows_of(name) if scopes[row] >> 1 == scope + 1]
 
     def of_self(self, owner: int, name: str) -> list[BindingFact]:
         """Where the methods of a class give a value to an attribute of their object, in order."""
-        if self._attributes is None:
-            self._attributes = {}
-            for row, known in enumerate(self.evidence.names):
-                receiver, dot, attribute = known.partition(".")
-                if dot and receiver in SELF:
-                    self._attributes.setdefault(attribute, []).append(row)
-                elif receiver[:1] == "@":
-                    self._attributes.setdefault(receiver, []).append(row)
-        found = [self.evidence.binding(row) for row in self._attributes.get(name, ())]
+        if name[:1] == "@":  # in Ruby `@x.y = 1` says something of @x as well
+            rows = [row for row, known in enumerate(self.evidence.names) if known.partition(".")[0] == name]
+        else:
+            rows = sorted(row for receiver in SELF for row in self._rows_of(f"{receiver}.{name}"))
+        found = [self.evidence.binding(row) for row in rows]
         return [binding for binding in found if self._is_in_method_of(owner, binding.symbol)]
+
+    def _rows_of(self, name: str) -> Sequence[int]:
+        """Where a name stands; looked for when it is asked for, until that is many names."""
+        if name not in self._names:
+            return ()
+        if name not in self._rows and len(self._rows) < _SOUGHT:
+            self._rows[name] = [row for row, known in enumerate(self.evidence.names) if known == name]
+        elif name not in self._rows:
+            self._rows = {}
+            for row, known in enumerate(self.evidence.names):
+                self._rows.setdefault(known, []).append(row)
+        return self._rows[name]
 
     def _is_in_method_of(self, owner: int, scope: int) -> bool:
         return scope >= 0 and self.symbols[scope].kind in FUNCTIONS and self.symbols[scope].parent == owner
@@ -195,8 +201,9 @@ class Imported:
     def _read(self) -> dict[str, list[tuple[ImportFact, str]]]:
         if self._by_name is None:
             self._by_name = {}
+            family = family_of(self.source.language)
             for fact in self.imports.reader.imports_of(self.source.blob):
-                names = _names_bound(self.source.language, fact)
+                names = _names_bound(family, fact)
                 for name, inside in names:
                     self._by_name.setdefault(name, []).append((fact, inside))
                 if not names:
@@ -235,9 +242,8 @@ def read_file(imports: ImportResolver, source: SourceFile) -> FileNames:
     )
 
 
-def _names_bound(language: str, fact: ImportFact) -> list[tuple[str, str]]:
+def _names_bound(family: str, fact: ImportFact) -> list[tuple[str, str]]:
     """The names that an import binds, each with the name in the module; none when it binds all that is there."""
-    family = family_of(language)
     if fact.name == "*":
         return []
     if family == "php" and not fact.module.endswith((".php", ".inc")):

@@ -85,6 +85,7 @@ _GLOBALS_KEPT = 5_000  # meanings of names at the top of files
 _CALL_LINES = 20  # over which the arguments of a call may go
 _MOST_NAMED = 2_000  # definitions of one name that are looked at
 _STEP = re.compile(r"\.?([\w$@][\w$]*[?!]?|#[\w$]+(?=[.(\[#~@]|$)(?<!#\d))(\(\))?|(\(\))|(\[\])|#(\d+)|~(\d+)|(@)")
+_AFTER_ROOT = re.compile(r"[.(\[~]|(?<=.)[#@]")
 _BUILTINS = frozenset(dir(builtins))
 _CONTAINERS = frozenset({"list", "dict", "set", "tuple", "frozenset", "sorted", "reversed", "iter", "zip", "enumerate"})
 _PASSING = frozenset({"next", "max", "min", "getattr", "vars", "copy", "deepcopy", "cast", "partial"})  # what they get
@@ -126,10 +127,10 @@ def resolving(reader: Reader) -> Iterator[Resolver]:
     resolver = _kept.pop(key, None) or Resolver(reader)  # popped: nobody else has it meanwhile
     resolver.now_reads(reader)
     yield resolver
-    if resolver.is_small():
-        _kept[key] = resolver
-        for other in [*_kept][:-_COMMITS_KEPT]:
-            _kept.pop(other, None)
+    resolver.trim()
+    _kept[key] = resolver
+    for other in [*_kept][:-_COMMITS_KEPT]:
+        _kept.pop(other, None)
 
 
 @dataclass(slots=True)
@@ -167,11 +168,15 @@ class Resolver:
         """The symbols of a file, if it has been read."""
         return self._files[path].symbols if path in self._files else None
 
-    def is_small(self) -> bool:
-        """Whether what it has read is little enough to be kept: about 20 MB."""
+    def trim(self) -> None:
+        """What it has read is let go, unless that is little enough to be kept: about 20 MB."""
         text_bytes = sum(self._sources[path].size_bytes for path in self._files)
         named = len(self._symbols) + sum(map(len, self._symbols.values()))
-        return text_bytes <= _TEXT_KEPT and named <= _NAMED_KEPT
+        if text_bytes > _TEXT_KEPT or named > _NAMED_KEPT:
+            for known in (self._files, self._symbols, self._globals, self._lineages, self._bases):
+                known.clear()
+            self._alike = None, {}
+            self._imports.forget()
 
     def meaning(self, use: Occurrence) -> Meaning | None:
         """What an occurrence means; None when the evidence does not tell."""
@@ -1277,7 +1282,7 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def _root(text: str) -> str:
-    return re.split(r"[.(\[~]|(?<=.)[#@]", text, maxsplit=1)[0]
+    return _AFTER_ROOT.split(text, maxsplit=1)[0]
 
 
 def _the_same(found: Sequence[Meaning | None]) -> Meaning | None:
