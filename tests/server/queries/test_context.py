@@ -199,6 +199,15 @@ def test_a_name_leads_to_its_definition_to_those_who_use_it_and_to_its_tests(baz
     assert "test_door_opens" in names(found.tests)
 
 
+def test_a_file_is_named_for_its_path_without_lines_that_hardly_say_anything(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {f"{name}.py": f"def {name}():\n    return door\n" for name in "abcdefgh"}
+    files |= {"boil/steam.sh": "true door\n", "kettle.py": "def steam():\n    boil(steam, door)\n    boil(steam)\n"}
+    found = context(index(tmp_path, files), "boil steam at the door")
+    assert "boil/steam.sh" in [file.file.path for file in found.files]
+    assert "boil/steam.sh" not in names(found.code)
+    assert names(found.code)[0] == "steam"
+
+
 def test_documents_have_a_place_of_their_own(bazaar: IndexedCommit) -> None:
     found = context(bazaar, "open a door")
     assert all(piece.file.path.endswith(".md") for piece in found.documents)
@@ -280,6 +289,17 @@ def test_a_task_in_another_language_finds_what_is_written_in_it(tmp_path: Path) 
     assert ranked_paths(indexed, "где проверка пароля?") == ["a.py"]
     assert ranked_paths(indexed, "パスワードの確認") == ["b.py"]
     assert ranked_paths(indexed, "Die Größe ist falsch") == ["c.py"]
+
+
+def test_code_comes_before_catalogues_of_translations(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "locale/de/all.po": 'msgid "no key"\nmsgstr "kein Schlüssel für KeyError"\n' * 9,
+        "doors.py": "def open(key):\n    raise KeyError(key)\n",
+    }
+    found = context(index(tmp_path, files), "Kein Schlüssel, nur KeyError")
+    assert found.files[0].file.path == "doors.py"
+    assert names(found.code) == ["open"]
+    assert names(found.documents) == ["locale/de/all.po"]
 
 
 @pytest.mark.parametrize("text", ["", " \n\t "])

@@ -27,7 +27,9 @@ _PASSAGES = 12  # of a file that are remembered
 _LINES_OF_A_PASSAGE = 20  # what is usual
 _LINES = 3  # of a passage that are remembered
 _WINDOW = 40  # lines: what is one passage where there are no symbols
-_WEIGHTS = {FileRole.SOURCE: 1.0, FileRole.TEST: 0.6, FileRole.DOCUMENT: 0.7}  # the others: 0.3
+_WEIGHTS = {FileRole.SOURCE: 1.0, FileRole.TEST: 0.6, FileRole.DOCUMENT: 0.7}
+_OTHER = 0.3  # the weight of what nobody wrote here by hand, and of what has all words of a language
+_TRANSLATIONS = (".po", ".pot", ".xlf", ".xliff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Passage:
     last: int
     lines: tuple[tuple[int, str], ...]  # those that say most, in order
     terms: frozenset[str]
+    worth: float  # of the terms, each once
     score: float
 
 
@@ -54,9 +57,16 @@ class Relevant:
     terms: frozenset[str]
 
 
+def is_translation(file: SourceFile) -> bool:
+    """Whether a file is a catalogue of texts in two languages: it is source, and no code."""
+    return file.path.endswith(_TRANSLATIONS)
+
+
 def role_weight(file: SourceFile) -> float:
     """What a word counts for in a file of that role and place."""
-    return _WEIGHTS.get(file.role, 0.3) * (0.85 if file.role is FileRole.SOURCE and is_aside(file.path) else 1)
+    if is_translation(file):
+        return _OTHER
+    return _WEIGHTS.get(file.role, _OTHER) * (0.85 if file.role is FileRole.SOURCE and is_aside(file.path) else 1)
 
 
 def relevant(
@@ -206,7 +216,8 @@ class _Scoring:
         shown = tuple((number, self._lines[number - 1].removesuffix("\r")) for number in sorted(best))
         symbol = self._symbols[owner] if owner >= 0 else None
         first, last = (symbol.start_line, symbol.end_line) if symbol else (min(worth), max(worth))
-        return Passage(self._file, symbol, first, last, shown, frozenset(own), score)
+        all_worth = sum(self._weights[term] for term in own)
+        return Passage(self._file, symbol, first, last, shown, frozenset(own), all_worth, score)
 
 
 def _owners(symbols: list[Symbol], lines: int) -> list[int]:

@@ -12,7 +12,7 @@ from code_insight.queries.context.commits import Similar
 from code_insight.queries.context.task import Place, Task, task_of
 from code_insight.queries.context.weighing import Ranked, Reason, ReasonKind, Weighing
 from code_insight.queries.files import text_lines
-from code_insight.queries.relevance import Passage
+from code_insight.queries.relevance import Passage, is_translation
 from code_insight.queries.search import innermost
 from code_insight.queries.together import Together, changed_with
 from code_insight.store import IndexedCommit, Reader
@@ -20,6 +20,7 @@ from code_insight.store import IndexedCommit, Reader
 _FILES = {FileRole.SOURCE: 12, FileRole.TEST: 6, FileRole.DOCUMENT: 5}  # that pieces are taken from
 _PIECES_OF_A_FILE = 3
 _LEAST_OF_BEST = 0.5  # what a passage must have of the score of its file's best
+_LEAST_WORTH = 0.2  # and what its words must be worth beside those of the best: its file's path may have the others
 _LONGEST = 150  # lines of a definition that is given whole; of a longer one, those around what matters
 _WINDOW = 12  # lines around a place, each way
 _CENTRES = 3  # pieces whose neighbours are looked for
@@ -110,7 +111,9 @@ class _Pieces:
         named = list(self._named({one.file.path: one.file for one in mine})) if role is FileRole.SOURCE else []
         scored = [pair for one in mine[: _FILES[role]] for pair in self._of_file(one)]
         scored.sort(key=lambda pair: -pair[0])
-        return named + [piece for _, passage in scored if (piece := self._of_passage(passage))]
+        least = _LEAST_WORTH * max((passage.worth for _, passage in scored), default=0.0)
+        telling = [passage for _, passage in scored if passage.worth >= least]
+        return named + [piece for passage in telling if (piece := self._of_passage(passage))]
 
     def _named(self, files: dict[str, SourceFile]) -> Iterator[Piece]:
         """Where the task's lines stand, and what it names; what its paths define, when it says nothing else."""
@@ -217,4 +220,6 @@ def _largest(symbols: list[Symbol]) -> list[Symbol]:
 
 def _shown_as(file: SourceFile) -> FileRole:
     """Under which of the three roles a file is shown."""
+    if is_translation(file):
+        return FileRole.DOCUMENT
     return file.role if file.role in (FileRole.TEST, FileRole.DOCUMENT) else FileRole.SOURCE
