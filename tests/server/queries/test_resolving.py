@@ -506,14 +506,50 @@ CLAIMS = {
             one.turn()  # turn: unknown
             other.turn()  # turn: unknown
         """,
+    "what a container holds is of the type that its annotation says": """
+        import typing as t
+        from collections.abc import Iterator, Mapping
+        class Lock:
+            def turn(self): ...
+        class Key:
+            def turn(self): ...
+        class Ring:
+            keys: dict[str, "Key"] = {}
+            def __iter__(self) -> Iterator[Key]: ...
+            def main(self, locks: t.Sequence[Lock] | None, by_key: Mapping[Key, Lock], pairs: list[tuple[Lock, Key]]):
+                for lock in locks:
+                    lock.turn()  # turn: main.Lock.turn
+                [key.turn() for key in by_key]  # turn: main.Key.turn
+                by_key["a"].turn()  # turn: main.Lock.turn
+                by_key.get("a").turn()  # turn: main.Lock.turn
+                {value.turn() for value in self.keys.copy().values()}  # turn: main.Key.turn
+                for one, other in by_key.items():
+                    one.turn()  # turn: main.Key.turn
+                    other.turn()  # turn: main.Lock.turn
+                for (first, second) in pairs:
+                    second.turn()  # turn: main.Key.turn
+        def walk(ring: Ring, rings: list[Ring], words: list[str], any: object, either: list[Lock | Key]):
+            for key in ring:
+                key.turn()  # turn: main.Key.turn
+            for a, b in rings:
+                a.turn()  # turn: unknown
+            for word in words:
+                word.turn()  # turn: outside
+            for thing in any:
+                thing.turn()  # turn: unknown
+            any[0].turn()  # turn: unknown
+            either[0].turn()  # turn: unknown
+        """,
     "an annotation of a container is the container's": """
         class Lock:
             def turn(self): ...
             def append(self): ...
         def main(locks: list[Lock], more: Lock):
             locks.append(more)  # append: outside
-            locks[0].turn()  # turn: unknown
-            locks.pop().turn()  # turn: unknown
+            locks[0].turn()  # turn: main.Lock.turn
+            locks.pop().turn()  # turn: main.Lock.turn
+            locks.pop(0).append()  # append: main.Lock.append
+            locks[1:].turn()  # turn: unknown
         def many(*locks: Lock, **named: Lock):
             locks.append()  # append: unknown
             named.append()  # append: unknown

@@ -80,8 +80,10 @@
 (lambda_parameters (identifier) @target)
 (lambda_parameters (default_parameter name: (identifier) @target))
 
-(for_statement left: (identifier) @target)
-(for_in_clause left: (identifier) @target)
+(for_statement left: (identifier) @target right: (_) @items)
+(for_in_clause left: (identifier) @target right: (_) @items)
+(for_statement left: [(pattern_list) (tuple_pattern)] @left right: (_) @each)
+(for_in_clause left: [(pattern_list) (tuple_pattern)] @left right: (_) @each)
 (pattern_list [(identifier) (attribute)] @target)
 (tuple_pattern [(identifier) (attribute)] @target)
 (list_pattern [(identifier) (attribute)] @target)

@@ -301,6 +301,9 @@ def _several(captures: Captures, source: Source) -> Iterator[BindingDraft]:
     if "ranged" in captures:
         whole = evident(captures["ranged"][0], source)
         values = [_after(whole, "@"), _after(whole, "[]")]
+    elif "each" in captures:
+        whole = evident(captures["each"][0], source)
+        values = [_after(whole, f"[]#{place}") for place in range(len(names))]
     else:
         right = captures["right"][0]
         rights = right.named_children if right.type == "expression_list" else [right]
@@ -416,6 +419,10 @@ def _step(node: Node, source: Source) -> tuple[Node | None, list[str]] | None:
         return of, ["()", f".{source.name(name.start_byte, name.end_byte)}"]
     if kind in _ATTRIBUTES:
         return _attribute(node, source)
+    if kind == "subscript":  # of Python; a slice is no item
+        asked = node.child_by_field_name("subscript")
+        is_item = asked is not None and asked.type != "slice"
+        return (node.child_by_field_name("value"), ["()", ".__getitem__"]) if is_item else None
     if kind in _ITEMS:
         of = node.child_by_field_name(_ITEMS[kind]) or node.child_by_field_name("argument")
         return (of or (node.named_children[0] if node.named_children else None)), ["[]"]

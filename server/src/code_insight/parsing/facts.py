@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 #   6  blocks, items, results, callbacks; bindings of Go
 #   7  receivers and bindings of Java
 #   8  what isinstance() has made sure of; receivers behind C#'s `global::`
-VERSION = 8
+#   9  items of containers, in Python
+VERSION = 9
 _MOST_ERROR_LINES = 20
 _PIECE_BYTES = 64 << 10  # of a text, whose matches are looked at together
 

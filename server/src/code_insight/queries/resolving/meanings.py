@@ -49,6 +49,8 @@ class Outside:
     """The name means something that this repository does not define."""
 
     is_container: bool = False  # what its calls give may be of this repository: "list[Flask]"
+    item: Meaning | None = None  # of Python's own containers: what a loop over it gives
+    value: Meaning | None = None  # and what `[…]` gives
 
 
 @dataclass(frozen=True, slots=True)

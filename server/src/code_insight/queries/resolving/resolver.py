@@ -208,7 +208,7 @@ class Resolver:
             whole, rest = self._by_qualified_name(file, f"{receiver}.{use.name}")
             if whole and rest == "_":
                 return whole
-        found = self._attribute(owner, use.name, 0, value=is_field) if owner else None
+        found = owner if isinstance(owner, Outside) else self._attribute(owner, use.name, 0, value=is_field)
         if isinstance(found, Outside) and file.family == "csharp" and self._may_extend(use.name):
             return None
         return self._overloaded(found, use)
@@ -594,7 +594,15 @@ class Resolver:
         found = self._expression(place, name, depth + 1)
         if isinstance(found, Defined) and found.symbol.kind in CLASSES:
             return Instance(found.symbol)
-        return Outside(is_container=bool(arguments)) if isinstance(found, Outside) else None
+        if not isinstance(found, Outside):
+            return None
+        kind, parts = last_name(name), _split(arguments.removesuffix("]"), ",")
+        if not arguments or depth > _DEPTH or kind not in _ITERABLES | _MAPPINGS | _TUPLES:
+            return Outside(is_container=bool(arguments))
+        held = [None if part.strip() == "..." else self._typed(place, part, depth + 1) for part in parts]
+        if kind in _TUPLES and "..." not in parts[-1]:
+            return Several(tuple(held))
+        return Outside(is_container=True, item=held[0], value=held[1] if kind in _MAPPINGS and held[1:] else held[0])
 
     def _of_type(self, type_: Type | None, place: Place, env: Env, depth: int) -> Meaning | None:
         """A value of a type."""
@@ -825,8 +833,12 @@ class Resolver:
 
     def _item(self, found: Meaning | None, depth: int) -> Meaning | None:
         unfolded = self._underlying(found, depth)
-        if isinstance(unfolded, Items):
+        if isinstance(unfolded, Items | Outside):
             return unfolded.item
+        if isinstance(found, Instance) and found.symbol.language == "python" and depth < _DEPTH:
+            iterator = self._attribute(found, "__iter__", depth + 1, value=False)
+            made = self._called(iterator, found, depth + 1)
+            return made.item if isinstance(made, Outside) else None
         return found if isinstance(found, Defined | Function) else None  # of a generic function: its type arguments
 
     def _key(self, found: Meaning | None, depth: int) -> Meaning | None:
@@ -842,6 +854,8 @@ class Resolver:
                 return None if is_container else found
             case Items(item):
                 return item
+            case Instance(symbol) if symbol.language == "python":
+                return None
         return found if place == 0 else _OUTSIDE
 
     def _parameter(self, found: Meaning | None, place: int, depth: int) -> Meaning | None:
@@ -893,11 +907,11 @@ class Resolver:
                 return _one_function([self._attribute(option, name, depth + 1, value=value) for option in options])
             case Module() | Package():
                 return self._in_whole(found, name, depth)
-            case Items():
-                return OfItems(found, name)
+            case Items() | Outside():
+                return OfItems(found, name) if isinstance(found, Items) else _of_outside(found, name)
             case Fields(fields):
                 return dict(fields).get(name)
-        return found if isinstance(found, Outside) else None
+        return None
 
     def _attribute_of_definition(self, symbol: Symbol, name: str, depth: int, *, value: bool) -> Meaning | None:
         if symbol.kind in CLASSES and name in ("__super__", "super"):
@@ -1152,6 +1166,15 @@ _OF_EACH = frozenset(
 )
 _WRAPPER = re.compile(r"(?:\w+\.)?(Optional|Annotated|ClassVar|Final|Promise|Readonly|Union)\[(.*)\]")
 _NOTHING = frozenset({"", "None", "null", "undefined"})
+_ITERABLES = frozenset(  # of Python: what holds things of one type
+    """
+    AbstractSet AsyncGenerator AsyncIterable AsyncIterator Collection Deque FrozenSet Generator Iterable Iterator
+    KeysView List MutableSequence MutableSet Reversible Sequence Set ValuesView deque frozenset list set
+    """.split()  # noqa: SIM905 - the same
+)
+_MAPPINGS = frozenset({"DefaultDict", "Dict", "Mapping", "MutableMapping", "OrderedDict", "defaultdict", "dict"})
+_TUPLES = frozenset({"Tuple", "tuple"})
+_GETTING = frozenset({"__getitem__", "get", "pop", "popleft", "setdefault"})
 _RUST_ROOTS = frozenset({"crate", "self", "super", "Self"})
 _RUST_PASSING = frozenset(  # what a value in a box, option or result gives of itself
     """
@@ -1251,6 +1274,21 @@ def _visible(bound: list[BindingFact], place: Place) -> list[BindingFact]:
 def _is_made_of_its_namesake(binding: BindingFact, place: Place) -> bool:
     """Whether the line in question is where a variable gets what something else of its name gives: `let x = x();`."""
     return binding.line == place.line and _root(binding.value) == binding.name
+
+
+def _of_outside(container: Outside, name: str) -> Meaning | None:
+    """An attribute of what is not of this repository, such as one of Python's own containers."""
+    if not container.item and not container.value:
+        return None if name == "__getitem__" else container
+    if name in _GETTING:
+        return Function((), container.value)
+    given = {
+        "copy": container,
+        "items": Outside(is_container=True, item=Several((container.item, container.value))),
+        "keys": Outside(is_container=True, item=container.item),
+        "values": Outside(is_container=True, item=container.value),
+    }
+    return Function((), given[name]) if name in given else Outside(is_container=True)
 
 
 def annotated(annotation: str) -> list[str]:
