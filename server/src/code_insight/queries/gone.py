@@ -173,6 +173,18 @@ class _Before(Reader):
     def symbols_in(self, path: str) -> list[Symbol]:
         return [*super().symbols_in(path), *self._gone.get(path, ())]
 
+    def symbols_of(self, file: SourceFile) -> list[Symbol]:
+        return [*super().symbols_of(file), *self._gone.get(file.path, ())]
+
+    def symbol_of(self, file: SourceFile, position: int) -> Symbol | None:
+        if file.path not in self._gone:
+            return super().symbol_of(file, position)
+        return dict(enumerate(self.symbols_of(file))).get(position)
+
+    def symbols_of_name(self, file: SourceFile, name: str) -> list[Symbol]:
+        gone = self._gone.get(file.path, ())
+        return [*super().symbols_of_name(file, name), *(symbol for symbol in gone if symbol.name == name)]
+
     def symbols_named(self, name: str) -> list[Symbol]:
         return [*super().symbols_named(name), *(symbol for symbol in self._all() if symbol.name == name)]
 
