@@ -65,7 +65,7 @@ def run(
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
         while process.poll() is None:
-            memory = max(memory, sum(map(_resident, _tree(process.pid))))
+            memory = max(memory, sum(set(map(_resident, _tree(process.pid)))))  # a vfork() is its parent for a moment
             wall = time.perf_counter() - began
             if wall > seconds:
                 cpu = _stop(process)
