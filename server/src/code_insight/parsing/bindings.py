@@ -294,10 +294,8 @@ def _after(expression: str, step: str) -> str:
 
 def _several(captures: Captures, source: Source) -> Iterator[BindingDraft]:
     """`a, b := c, d`, `a, b := f()`, `for a, b := range c`, `[a, b] = c`."""
-    targets = [node for node in captures["left"][0].children if node.is_named or node.type == ","]
-    names = [node for node in targets if node.is_named]
-    if captures["left"][0].type in ("identifier", "name"):
-        names = [captures["left"][0]]
+    (left,) = captures["left"]
+    names = [left] if left.type in ("identifier", "name") else left.named_children
     if "ranged" in captures:
         whole = evident(captures["ranged"][0], source)
         values = [_after(whole, "@"), _after(whole, "[]")]
@@ -306,16 +304,19 @@ def _several(captures: Captures, source: Source) -> Iterator[BindingDraft]:
         values = [_after(whole, f"[]#{place}") for place in range(len(names))]
     else:
         right = captures["right"][0]
-        rights = right.named_children if right.type == "expression_list" else [right]
-        if len(rights) == len(names) and right.type == "expression_list":
+        is_list = right.type == "expression_list"
+        rights = right.named_children if is_list else [right]
+        if is_list and len(rights) == len(names):
             values = [evident(node, source) for node in rights]
         else:
             values = [_after(evident(rights[0], source), f"#{place}") for place in range(len(names))]
+    is_assignment = "assigned" in captures
     for node, value in zip(names, values, strict=False):
-        if node.type in _NAMES or node.type in _ATTRIBUTES:
+        kind = node.type
+        if kind in _NAMES or kind in _ATTRIBUTES:
             name = evident(node, source)
             if name and name != "_":
-                yield BindingDraft(node.start_byte, name, value, is_type=False, is_assignment="assigned" in captures)
+                yield BindingDraft(node.start_byte, name, value, is_type=False, is_assignment=is_assignment)
 
 
 def _parameters(captures: Captures, source: Source) -> Iterator[BindingDraft]:
