@@ -387,14 +387,14 @@ def test_a_cancelled_run_leaves_the_old_index_and_shortens_the_next(catalog: Cat
     moving = Repository(tmp_path / "moving")
     first = moving.commit(_texts(3, "old"))
     catalog.add(str(moving.folder))
-    moving.commit(_texts(300, "new"))
+    moving.commit(_texts(1_300, "new"))
     last: list[int] = [0]
     call = Call(cancelled=lambda: last[-1] > 80, progress=lambda phase, done: last.append(done))
     with pytest.raises(Cancelled):
         catalog.add(str(moving.folder), call=call)
     assert catalog.find("moving").commit.oid == first
-    assert catalog.add(str(moving.folder)).blobs_parsed == 100, "200 were written before"
-    assert len(_read(catalog.find("moving"))) == 300
+    assert catalog.add(str(moving.folder)).blobs_parsed == 300, "1,000 were written before"
+    assert len(_read(catalog.find("moving"))) == 1_300
 
 
 # Damage.

@@ -14,7 +14,7 @@ from code_insight.redaction import redacted
 from code_insight.store import Base, NewBlob, NewFile, PackedFacts, Writer, is_damaged, pack, set_aside, short
 from code_insight.tracing import Attribute
 
-_BATCH_BLOBS = 200
+_BATCH_BLOBS = 1_000
 _BATCH_BYTES = 2 << 20
 _BYTES_PER_WORKER = 1 << 20  # below, a second worker would cost more to start than it parses
 _PAST_BYTES = 4 << 20  # of a commit of the past, of which nothing is kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
@@ -143,12 +144,11 @@ def _uses(db: sqlite3.Connection, commit: int, names: set[int]) -> dict[int, lis
         files[blob] = family_of(language), _ROLE_WEIGHTS.get(role, 0.1), f"/{path}".endswith(_ENTRIES)
     uses: dict[int, list[_Use]] = defaultdict(list)
     rows = db.execute(
-        "SELECT name, blob, kinds FROM occurrence WHERE kinds & ?"
-        " AND blob IN (SELECT blob FROM file WHERE commit_ = ?) ORDER BY name, blob",
-        (_WEIGHED, commit),
+        "SELECT name, blob, kinds FROM json_each(?) AS wanted CROSS JOIN occurrence ON name = wanted.value"
+        " WHERE kinds & ? AND +blob IN (SELECT blob FROM file WHERE commit_ = ?)",
+        (json.dumps(sorted(names)), _WEIGHED, commit),
     )
     for name, blob, kinds in rows:
-        if name in names:
-            family, weight, is_entry = files[blob]
-            uses[name].append(_Use(blob, kinds, family, weight, is_entry))
+        family, weight, is_entry = files[blob]
+        uses[name].append(_Use(blob, kinds, family, weight, is_entry))
     return uses

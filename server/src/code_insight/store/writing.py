@@ -39,6 +39,7 @@ _SECOND_LOOK = (
     "SELECT 1 FROM file LEFT JOIN blob USING (blob) WHERE file.commit_ = commit_.commit_ AND file.skip_reason <> ''"
     " AND (blob.facts_version = ?2 OR (file.skip_reason = 'too_large' AND file.size_bytes <= ?3))"
 )
+_BATCHES = 4  # of blobs that are one transaction: each writes the same pages of names and words again
 _LOG_BYTES = 16 << 20  # of SQLite's log, after which it is emptied
 _PARTS = 16  # of the vocabulary; more are made one
 
@@ -85,6 +86,7 @@ class Writer:
         """
         self._facts_version = facts_version
         self._names: dict[str, int] = {}
+        self._waiting = 0  # batches of blobs that are not committed yet
         self._path = path
         self._written: set[int] = set()  # segments of the file, but for those in its log
         seals.check(path)
@@ -101,6 +103,8 @@ class Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(sqlite3.Error):  # a full disk must not hide the error that is on its way
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
             self._db.execute("PRAGMA busy_timeout = 100")  # ms: what a reader still needs stays in the log
             self._empty_log("TRUNCATE")
         close_idle()  # the log goes with the last connection
@@ -153,7 +157,7 @@ class Writer:
 
     def add_blobs(self, blobs: Sequence[NewBlob]) -> list[int]:
         """The numbers of the blobs, whose facts are in the index now; nobody sees them before a commit names them."""
-        with storage_errors("written"), self._transaction():
+        with storage_errors("written"), self._transaction(may_wait=True):
             self._number_names({name for new in blobs for name in new.facts.names})
             numbers = [self._insert_blob(new) for new in blobs]
             self._insert_words(zip(numbers, (new.data for new in blobs), strict=True))
@@ -387,15 +391,21 @@ class Writer:
         self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(b"\n".join(sorted(words))),))
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+    def _transaction(self, *, may_wait: bool = False) -> Iterator[None]:
+        """What is written inside is in the file whole or not at all; if it may wait, with what follows, or at exit."""
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
             with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself: a full disk
                 self._db.execute("ROLLBACK")
+            self._waiting = 0
             self._names.clear()
             raise
+        self._waiting = self._waiting + 1 if may_wait else 0
+        if self._waiting % _BATCHES:
+            return
         self._db.execute("COMMIT")
         log = seals.log_of(self._path)
         if log.exists() and log.stat().st_size > _LOG_BYTES:
