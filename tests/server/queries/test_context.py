@@ -183,6 +183,9 @@ def test_a_name_in_a_sentence_counts_for_more_than_its_parts(tmp_path: Path) -> 
     part = "def f():\n    page_cache = cache_page\n    return page_cache\n"
     indexed = index(tmp_path, {"a.py": part, "b.py": part.replace("return page_cache", "return pageCache(page)")})
     assert ranked_paths(indexed, "why is pageCache empty?")[0] == "b.py"
+    first, second = context(indexed, "why is pageCache empty?").code
+    assert first.reasons == (Reason(ReasonKind.WORDS, "pageCache"),)
+    assert second.reasons == (Reason(ReasonKind.WORDS, "cache, page"),)
 
 
 def test_a_question_in_words_leads_to_the_function_that_has_them(bazaar: IndexedCommit) -> None:

@@ -15,7 +15,7 @@ from code_insight.model import SourceFile, Symbol
 from code_insight.queries.context.commits import Commits
 from code_insight.queries.context.task import Place, Task, task_of
 from code_insight.queries.relevance import Relevant, relevant, role_weight
-from code_insight.queries.stems import whole
+from code_insight.queries.stems import exact_word, terms_of, whole
 from code_insight.queries.symbols import matching, rank
 from code_insight.store import IndexedCommit, Reader
 
@@ -124,8 +124,10 @@ class Weighing:
         return tuple(found)
 
     def words(self, terms: frozenset[str]) -> str:
-        """Those words of the task, the weightiest first."""
-        return ", ".join(self.task.words[stem] for stem in self.terms if stem in terms)
+        """Those words of the task, identifiers first and without their parts, then the weightiest."""
+        identifiers = [self.task.words[term] for term in terms if exact_word(term)]
+        parts = {stem for identifier in identifiers for stem, _ in terms_of(identifier)}
+        return ", ".join(self.task.words[term] for term in self.terms if term in terms and term not in parts)
 
     def _in_path(self) -> dict[str, float]:
         """Path → how much the words of the task are words of it; rare ones count for more."""
