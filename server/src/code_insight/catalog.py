@@ -225,6 +225,7 @@ class Catalog:
             indexed = next(commit for commit in commits if ref in commit.refs)
             if len(commits) == 1 or parsed > _FEW_BLOBS:
                 _keep_survey(home, indexed, _survey(indexed))
+                _give_back_memory()
             history = self._extend(source, home, indexed, call)
             keeping.note_use(home, indexed.commit.oid)
             keeping.forget_uses(home, [commit.commit.oid for commit in commits])
@@ -611,6 +612,14 @@ def _keep_survey(home: Path, indexed: IndexedCommit, found: Survey | None) -> No
     if found:
         with Writer(home / "index.db") as writer:
             writer.set_survey(indexed.commit.oid, found)
+
+
+def _give_back_memory() -> None:
+    """What a long work has let go is the system's again, which the C library puts off for ever (glibc: malloc_trim)."""
+    import ctypes  # only who indexes pays for its import
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _held(name: str, everything: list[Repository]) -> Repository:
