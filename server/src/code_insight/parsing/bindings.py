@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 12
 _MOST_CHARACTERS = 120
+_SHORT_BYTES = 40  # less than an expression of too many steps has
 _TYPE_CHARACTERS = 240
 _NAMES = frozenset(
     {
@@ -262,6 +263,8 @@ def _target(captures: Captures, source: Source) -> BindingDraft:
     name = evident(target, source)
     if len(captures) == 1:
         return BindingDraft(target.start_byte, name, "", is_type=False)
+    if len(captures) == 2 and "value" in captures:  # most
+        return BindingDraft(target.start_byte, name, _value(captures["value"][0], source), is_type=False)
     if "variadic" in captures:
         said = captures["variadic"][0].child_by_field_name("type")
         text = f"[]{annotation(said, source) if said else ''}"
@@ -379,6 +382,23 @@ def evident(node: Node, source: Source) -> str:
     if node.type == "identifier":  # most are
         name = source.names[source.text[node.start_byte : node.end_byte]]
         return name if len(name) <= _MOST_CHARACTERS else ""
+    return _evident_attribute(node, source) if _is_short_attribute(node) else _taken_apart(node, source)
+
+
+def _is_short_attribute(node: Node) -> bool:
+    return node.type in _ATTRIBUTES and node.end_byte - node.start_byte <= _SHORT_BYTES
+
+
+def _evident_attribute(node: Node, source: Source) -> str:
+    """The same of a short attribute: a text has a few of them, again and again."""
+    written = source.text[node.start_byte : node.end_byte]
+    form = source.attributes.get(written)
+    if form is None:
+        form = source.attributes[written] = _taken_apart(node, source)
+    return form
+
+
+def _taken_apart(node: Node, source: Source) -> str:
     steps: list[str] = []
     current: Node | None = node
     while current is not None and len(steps) <= _MOST_STEPS:
@@ -394,6 +414,9 @@ def evident(node: Node, source: Source) -> str:
             return _joined(typed, steps) if typed else ""
         current, taken = found
         steps += taken
+        if steps == ["()"] and current is not None and _is_short_attribute(current):  # so that this ends
+            form = _evident_attribute(current, source)
+            return _joined(form, steps) if form else ""
         if current is None and taken:
             return _joined("", steps)
     return ""
@@ -437,7 +460,8 @@ def _attribute(node: Node, source: Source) -> tuple[Node | None, list[str]]:
     if node.type == "class_constant_access_expression":
         of, name = (*node.named_children, None, None)[:2]
     else:
-        of, name = (node.child_by_field_name(field) for field in _ATTRIBUTES[node.type])
+        of_field, name_field = _ATTRIBUTES[node.type]
+        of, name = node.child_by_field_name(of_field), node.child_by_field_name(name_field)
         of = of or node.child_by_field_name("object") or node.child_by_field_name("value")
     if name is None:
         return None, []

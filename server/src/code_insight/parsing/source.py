@@ -26,6 +26,7 @@ class Source:
         lengths = map((1).__add__, map(len, text.split(b"\n")))  # no call of ours for each line
         self.line_starts = [0, *accumulate(lengths)]  # one more than lines
         self.names = _Decoded()
+        self.attributes: dict[bytes, str] = {}  # the evident form of each, see `bindings`
         lines = () if self.is_ascii else enumerate(text.split(b"\n"), 1)
         self.wide_lines = frozenset(number for number, line in lines if not line.isascii())
 
@@ -127,7 +128,7 @@ def comment_text(comments: Sequence[str]) -> str:
         return ""
     kept = [comment for comment in comments if not _NOT_DOCUMENTATION.match(comment)]
     text = _COMMENT_MARKS.sub("", "\n".join(kept)).replace("*/", "")
-    return _tidy(_XML_MARKS.sub("", text))
+    return _tidy(_XML_MARKS.sub("", text) if "<" in text else text)
 
 
 def docstring(literal: str) -> str:
@@ -138,6 +139,8 @@ def docstring(literal: str) -> str:
 
 
 def _tidy(text: str) -> str:
+    if len(text.splitlines()) < 2:  # most
+        return text.expandtabs().strip()[:DOC_CHARACTERS].rstrip()
     import inspect
 
     lines = (line.rstrip() for line in inspect.cleandoc(text).splitlines())
