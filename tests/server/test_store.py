@@ -318,7 +318,8 @@ def test_an_old_commit_goes_with_its_blobs_and_leaves_the_text_index_right(index
     with sqlite3.connect(index) as db:
         assert db.execute("SELECT COUNT(*) FROM blob").fetchone() == (3,)
         assert db.execute("SELECT COUNT(DISTINCT blob) FROM symbol").fetchone() == (3,)
-        assert db.execute("SELECT COUNT(DISTINCT blob) FROM import").fetchone() == (3,)
+        for table in ("import", "occurrence", "used"):
+            assert db.execute(f"SELECT COUNT(DISTINCT blob) FROM {table}").fetchone() == (3,)
     db.close()
 
 

@@ -69,13 +69,13 @@ def _bits(numbers: list[int]) -> int:
 def _packed_places(numbers: list[int]) -> bytes:
     """Without the receivers where a name has none: most have none at all, or one in each place."""
     if any(numbers[3::4]):
-        return _WITH_RECEIVERS + _packed(numbers)
+        return _WITH_RECEIVERS + packed_numbers(numbers)
     kept = numbers[:]
     del kept[3::4]
-    return _packed(kept)
+    return packed_numbers(kept)
 
 
-def _packed(numbers: list[int]) -> bytes:
+def packed_numbers(numbers: list[int]) -> bytes:
     """Two bytes for each number where that is enough, else four; the first byte says which."""
     try:
         return b"H" + array("H", numbers).tobytes()
@@ -83,14 +83,15 @@ def _packed(numbers: list[int]) -> bytes:
         return b"I" + array("I", numbers).tobytes()
 
 
-def _numbers(data: bytes) -> array[int]:
+def unpacked_numbers(data: bytes) -> array[int]:
+    """The numbers that were packed."""
     return array(chr(data[0]), data[1:])
 
 
 def places(path: str, role: FileRole, blob: int, name: str, packed: bytes) -> list[Occurrence]:
     """The occurrences of a name in a blob, in document order."""
     has_receivers = packed.startswith(_WITH_RECEIVERS)
-    numbers = _numbers(packed[1:] if has_receivers else packed)
+    numbers = unpacked_numbers(packed[1:] if has_receivers else packed)
     step = 4 if has_receivers else 3
     receivers = numbers[3::4] if has_receivers else repeat(0)
     each = zip(numbers[::step], numbers[1::step], numbers[2::step], receivers, strict=False)
@@ -110,7 +111,7 @@ def _pack_evidence(facts: Facts) -> bytes:
     numbers = [binding.symbol + 1 << 1 | binding.is_type for binding in bindings]
     if any(binding.line for binding in bindings):
         numbers += [number for binding in bindings for number in (binding.line, binding.until)]
-    return compressed(len(words).to_bytes(4, "little") + words + _packed(numbers))
+    return compressed(len(words).to_bytes(4, "little") + words + packed_numbers(numbers))
 
 
 def unpack_evidence(data: bytes) -> Evidence:
@@ -118,5 +119,5 @@ def unpack_evidence(data: bytes) -> Evidence:
     raw = decompressed(data)
     end = 4 + int.from_bytes(raw[:4], "little")
     names, values, receivers = json.loads(raw[4:end])
-    numbers, count = _numbers(raw[end:]), len(names)
+    numbers, count = unpacked_numbers(raw[end:]), len(names)
     return Evidence(names, values, numbers[:count], numbers[count::2], numbers[count + 1 :: 2], receivers)

@@ -31,7 +31,7 @@ from code_insight.store import seals
 from code_insight.store.central import central_symbols
 from code_insight.store.compression import beginning, decompressed
 from code_insight.store.connections import leave, take
-from code_insight.store.packing import places, unpack_evidence
+from code_insight.store.packing import places, unpack_evidence, unpacked_numbers
 from code_insight.store.past import Past
 from code_insight.store.schema import KNOWN_TIME, STORAGE_ERRORS, connect_if_ours, storage_errors, storage_failed
 from code_insight.store.vocabulary import Piece, pieces_of, unpacked, with_piece, with_stem
@@ -385,8 +385,12 @@ class Reader:
         """
         if self._uses[0] == blob:
             return self._uses[1]
-        query = "SELECT '', 'source', blob, name.text, places FROM occurrence JOIN name USING (name) WHERE blob = :blob"
-        found = [occurrence for row in self._rows(query, blob=blob) for occurrence in _occurrences(*row)]
+        query = (
+            "SELECT '', 'source', blob, name.text, places FROM json_each(:names) AS used"
+            " CROSS JOIN occurrence ON occurrence.name = used.value AND blob = :blob JOIN name USING (name)"
+        )
+        rows = self._rows(query, blob=blob, names=self._names_used(blob))
+        found = [occurrence for row in rows for occurrence in _occurrences(*row)]
         found.sort(key=lambda occurrence: (occurrence.line, occurrence.column))
         self._uses = blob, found
         return found
@@ -394,10 +398,17 @@ class Reader:
     def names_defined(self, blob: int) -> set[str]:
         """Those of the names used in one blob that a symbol of the commit has."""
         query = (
-            "SELECT text FROM occurrence JOIN name USING (name) WHERE blob = :blob AND EXISTS (SELECT 1 FROM symbol"
-            " JOIN file ON file.blob = symbol.blob AND +file.commit_ = :commit WHERE symbol.name = occurrence.name)"
+            "SELECT text FROM json_each(:names) AS used JOIN name ON name.name = used.value WHERE EXISTS (SELECT 1"
+            " FROM symbol JOIN file ON file.blob = symbol.blob AND +file.commit_ = :commit"
+            " WHERE symbol.name = name.name)"
         )
-        return {row[0] for row in self._rows(query, blob=blob)}
+        return {row[0] for row in self._rows(query, names=self._names_used(blob))}
+
+    def _names_used(self, blob: int) -> str:
+        """The numbers of the names that are used in one blob, as JSON."""
+        rows = self._rows("SELECT names FROM used WHERE blob = :blob", blob=blob)
+        with storage_errors("read"):
+            return json.dumps([number for (names,) in rows for number in unpacked_numbers(names)])
 
     def evidence(self, blob: int) -> Evidence:
         """What a blob says of what its names mean; empty for a language of which that is not known."""

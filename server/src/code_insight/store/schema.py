@@ -26,7 +26,8 @@ from code_insight.store import compression, seals
 # 8  2026-11: which file this is; the types that name a base, by it; imports under another name, by the first.
 # 9  2026-11: what a name is an attribute of, with its places; bindings in columns.
 # 10 2026-11: Zstandard instead of zlib.
-FORMAT_VERSION = 10
+# 11 2026-11: the names that a blob uses, instead of an index of occurrences by blob.
+FORMAT_VERSION = 11
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
@@ -90,7 +91,7 @@ CREATE TABLE occurrence (
   places BLOB NOT NULL,
   PRIMARY KEY (name, blob)
 ) WITHOUT ROWID;
-CREATE INDEX occurrence_by_blob ON occurrence (blob);
+CREATE TABLE used (blob INTEGER PRIMARY KEY, names BLOB NOT NULL);
 CREATE TABLE import (
   blob INTEGER NOT NULL,
   line INTEGER NOT NULL,

@@ -17,7 +17,7 @@ from code_insight.model import Change, Commit, FileRole, PastCommit, SkipReason
 from code_insight.store import past, seals, survey
 from code_insight.store.compression import compressed, decompressed
 from code_insight.store.connections import close_idle
-from code_insight.store.packing import PackedFacts
+from code_insight.store.packing import PackedFacts, packed_numbers, unpacked_numbers
 from code_insight.store.schema import (
     FORMAT_VERSION,
     KNOWN_TIME,
@@ -188,17 +188,19 @@ class Writer:
 
     def _insert_facts(self, numbered: list[tuple[int, PackedFacts]]) -> None:
         """Each table is filled in its own order, which touches each of its pages once."""
-        symbols, derived, occurrences = [], [], []
+        symbols, derived, occurrences, used = [], [], [], []
         for blob, facts in numbered:
             names = [self._names[name] for name in facts.names]
             for position, (parent, name, *rest) in enumerate(facts.symbols):
                 symbols.append((blob, position, parent, names[name], *rest))
             derived += [(names[base], blob, position) for base, position in facts.derived]
             occurrences += [(names[name], blob, kinds, places) for name, kinds, places in facts.occurrences]
+            used.append((blob, packed_numbers(sorted(names[name] for name, *_ in facts.occurrences))))
         occurrences.sort()
         self._db.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", symbols)
         self._db.executemany("INSERT INTO derived VALUES (?, ?, ?)", sorted(derived))
         self._db.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?)", occurrences)
+        self._db.executemany("INSERT INTO used VALUES (?, ?)", used)
         imports = ((blob, *row) for blob, facts in numbered for row in facts.imports)
         self._db.executemany("INSERT INTO import VALUES (?, ?, ?, ?, ?)", imports)
         evidence = ((blob, facts.evidence) for blob, facts in numbered if facts.evidence)
@@ -348,7 +350,10 @@ class Writer:
                 "INSERT INTO word_index (word_index, rowid, words) VALUES ('delete', ?, ?)",
                 (blob, as_indexed(decompressed(text))),
             )
-            for table in ("blob", "symbol", "derived", "occurrence", "import", "evidence"):
+            [(names,)] = self._db.execute("SELECT names FROM used WHERE blob = ?", (blob,))
+            used = ((name, blob) for name in unpacked_numbers(names))
+            self._db.executemany("DELETE FROM occurrence WHERE name = ? AND blob = ?", used)
+            for table in ("blob", "symbol", "derived", "used", "import", "evidence"):
                 self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
 
     def _list_words(self, commit: int) -> None:
