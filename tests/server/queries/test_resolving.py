@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from code_insight.queries.resolving import Defined, Instance, Meaning, Module, Outside, Resolver, Super
+from code_insight.queries.resolving import resolver as resolver_module
 from code_insight.store import Reader
 
 from tests.server.indexed import index
@@ -977,6 +978,22 @@ def test_files_that_import_all_of_each_other_are_asked_once_each(tmp_path: Path)
     with Reader(index(tmp_path, files | {"use.py": f"{stars}\nmissing()\n"})) as reader:
         (use,) = reader.occurrences("missing")
         assert Resolver(reader).meaning(use) is None  # each of them again by each way to it would take for ever
+
+
+def test_a_meaning_does_not_depend_on_what_was_asked_before(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    uses = [
+        use._replace(path=file.path)
+        for file in reader.files()
+        for use in reader.occurrences_in(file.blob)[:: 50 if file.path.startswith("hostile/") else 1]
+    ]
+    alone = {use: Resolver(reader).meaning(use) for use in uses}
+    for order in (uses, uses[::-1]):
+        resolver = Resolver(reader)
+        assert {use: resolver.meaning(use) for use in order} == alone
+    monkeypatch.setattr(resolver_module, "_TEXT_KEPT", 0)  # all is let go after each
+    for use in uses:
+        resolver.trim()
+        assert resolver.meaning(use) == alone[use]
 
 
 def test_what_was_read_of_a_commit_is_freed_when_it_is_let_go(reader: Reader) -> None:

@@ -15,6 +15,7 @@ from code_insight.queries.imports import ImportResolver, Target
 CLASSES = frozenset({SymbolKind.CLASS, SymbolKind.INTERFACE, SymbolKind.STRUCT, SymbolKind.ENUM, SymbolKind.TRAIT})
 TYPES = CLASSES | {SymbolKind.TYPE}
 FUNCTIONS = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.CONSTRUCTOR})
+_SCOPES = FUNCTIONS | CLASSES
 NAMESPACES = frozenset({SymbolKind.NAMESPACE, SymbolKind.MODULE})
 _APART = 8  # symbols of a file that are read one by one, and some more of a long one
 _SOUGHT = 30  # names of a file that are looked for one by one
@@ -139,7 +140,7 @@ class FileNames:
 
     def function_around(self, scope: int) -> int:
         """The function or class around a variable whose value stands in it."""
-        while scope >= 0 and self.symbols[scope].kind not in FUNCTIONS | CLASSES:
+        while scope >= 0 and self.symbols[scope].kind not in _SCOPES:
             scope = self.around(scope)
         return scope
 

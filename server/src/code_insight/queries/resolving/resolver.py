@@ -14,6 +14,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from code_insight.model import (
     BindingFact,
@@ -76,6 +77,7 @@ from code_insight.queries.resolving.types import (
 from code_insight.store import Reader, last_name
 
 _DEPTH = 40  # steps from a name to its meaning; a longer way is a circle
+_NEAR = _DEPTH // 2  # what took no more is what it would be on any other way
 _MOST_EXPRESSIONS = 1_000  # that are looked into for one meaning
 _MOST_BASES = 100  # of one class, those of its bases included
 _HEAD_CHARACTERS = 4_000  # of a file of Go, where its build constraint stands
@@ -133,6 +135,14 @@ def resolving(reader: Reader) -> Iterator[Resolver]:
         _kept.pop(other, None)
 
 
+class _Global(NamedTuple):
+    """What a name means at the top of a file, and how much of what one meaning may cost that takes."""
+
+    meaning: Meaning | None
+    steps: int
+    expressions: int
+
+
 @dataclass(slots=True)
 class Resolver:
     """Works out meanings in one commit; keeps what it has read of it."""
@@ -150,7 +160,7 @@ class Resolver:
     _left: int = field(default=_MOST_EXPRESSIONS, init=False)  # expressions that may still be looked into
     _deepest: int = field(default=0, init=False)  # steps on the way to one meaning
     _starring: int = field(default=0, init=False)  # of how many files it is asked what `import *` brings
-    _globals: dict[tuple[str, str], Meaning | None] = field(default_factory=dict, init=False)  # (path, name) → meaning
+    _globals: dict[tuple[str, str], _Global] = field(default_factory=dict, init=False)  # by path and name
     _alike: tuple[FileNames | None, dict[tuple[int, int, str], Meaning | None]] = field(init=False)  # of the last file
 
     def __post_init__(self) -> None:
@@ -320,16 +330,20 @@ class Resolver:
         """What a name means at the top of a file."""
         if depth > _DEPTH:
             return None
-        self._deepest = max(depth, self._deepest)
         key = file.path, name
-        if key in self._globals:
-            return self._globals[key]
+        if (known := self._globals.get(key)) and depth + known.steps <= _NEAR and known.expressions <= self._left:
+            self._left -= known.expressions
+            self._deepest = max(self._deepest, depth + known.steps)
+            return known.meaning
+        before, left = self._deepest, self._left
+        self._deepest = depth
         found = self._read_global(file, name, depth)
         is_whole = not self._starring and not self._reading_bases  # else some of what may be asked is being read
-        if is_whole and self._left >= 0 and self._deepest <= _DEPTH // 2:  # and nothing was too far to be looked into
+        if is_whole and self._left >= 0 and self._deepest <= _NEAR:  # and nothing was too far to be looked into
             if len(self._globals) >= _GLOBALS_KEPT:
                 self._globals.clear()
-            self._globals[key] = found
+            self._globals[key] = _Global(found, self._deepest - depth, left - self._left)
+        self._deepest = max(before, self._deepest)
         return found
 
     def _read_global(self, file: FileNames, name: str, depth: int) -> Meaning | None:
