@@ -246,7 +246,7 @@ class Writer:
         self,
         older: int,
         commit: Commit,
-        files: Iterable[NewFile],
+        files: Sequence[NewFile],
         now: int,
         instead: tuple[Base, Collection[str]] | None,
     ) -> int:
@@ -276,7 +276,7 @@ class Writer:
                 (number, base.number, json.dumps([*paths], ensure_ascii=False)),
             )
         survey.carry_over(self._db, number)
-        self._list_words(number)
+        self._list_words(number, [new.blob for new in files])
         return number
 
     def set_survey(self, oid: str, found: survey.Survey) -> None:
@@ -356,20 +356,21 @@ class Writer:
             for table in ("blob", "symbol", "derived", "used", "import", "evidence"):
                 self._db.execute(f"DELETE FROM {table} WHERE blob = ?", (blob,))  # noqa: S608
 
-    def _list_words(self, commit: int) -> None:
-        """The vocabulary has the words of a commit's texts, as it has those of the commits before."""
+    def _list_words(self, commit: int, blobs: Sequence[int]) -> None:
+        """The vocabulary has the words of these blobs of a commit, as it has those of all other commits' blobs."""
         new = (
-            "FROM blob WHERE blob IN (SELECT blob FROM file WHERE commit_ = ?1)"
-            " AND blob NOT IN (SELECT blob FROM file WHERE commit_ <> ?1)"
+            "FROM blob WHERE blob IN (SELECT value FROM json_each(?))"
+            " AND NOT EXISTS (SELECT 1 FROM file WHERE file.blob = blob.blob AND commit_ <> ?)"
         )
-        [(texts,)] = self._db.execute(f"SELECT COUNT(*) {new}", (commit,))
+        which = json.dumps(blobs), commit
+        [(texts,)] = self._db.execute(f"SELECT COUNT(*) {new}", which)
         if not texts:
             return
         words, longest = self._all_words() if texts > _FEW_TEXTS else (b"", _CUT_BYTES)
         if longest < _CUT_BYTES:
             self._db.execute("DELETE FROM vocabulary")
         else:
-            rows = self._db.execute(f"SELECT text {new}", (commit,))
+            rows = self._db.execute(f"SELECT text {new}", which)
             words = b"\n".join(sorted(set().union(*(words_of(decompressed(text)) for (text,) in rows))))
         self._db.execute("INSERT INTO vocabulary (words) VALUES (?)", (packed(words),))
 
