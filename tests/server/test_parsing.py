@@ -78,6 +78,13 @@ def test_a_worker_says_the_same_as_this_process() -> None:
     assert results([("cart", "python", text)]) == {"cart": parse(by_name()["python"], text)}
 
 
+def test_a_text_of_one_long_line_is_parsed_in_time() -> None:
+    text = b"".join(b"function f%d(a){return a.b};" % number for number in range(5_000)) + b"export const x = 1"
+    found = results([("one", "javascript", text)], ParseLimits())["one"]
+    assert isinstance(found, Facts)
+    assert (len(found.symbols), found.symbols[-1].signature) == (5_001, "export const x = 1")
+
+
 def test_a_text_has_the_same_facts_whole_and_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken ones too, in which nodes without length stand for what is missing."""
     chance = random.Random(7)

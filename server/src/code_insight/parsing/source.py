@@ -48,7 +48,8 @@ class Source:
         """Where the words in front begin that belong to what starts at an offset: "export const" x = 1."""
         if self.is_first_on_its_line(offset):
             return offset
-        words = _KEYWORDS_IN_FRONT.search(self.text, self.text.rfind(b"\n", 0, offset) + 1, offset)
+        start = max(self.text.rfind(b"\n", 0, offset) + 1, offset - _KEYWORD_BYTES)
+        words = _KEYWORDS_IN_FRONT.search(self.text, start, offset)
         return words.start() if words else offset
 
     def is_first_on_its_line(self, offset: int) -> bool:
@@ -70,6 +71,7 @@ class _Decoded(dict[bytes, str]):
         return found
 
 
+_KEYWORD_BYTES = 200  # as far in front of a name are keywords looked for: a line may be the whole text
 _KEYWORDS_IN_FRONT = re.compile(rb"(?:\b(?:export|default|declare|const|let|var|type|static|extern|readonly)\s+)+\Z")
 # Macros that a grammar without preprocessor cannot understand.
 _DISTURBING_MACROS = (
