@@ -179,6 +179,12 @@ def test_what_isinstance_has_made_sure_of_is_kept_where_that_is_true() -> None:
     assert [value for name, value in bindings_of(NARROWED) if name == "b"] == ["{A}.f3()"]
 
 
+def test_what_isinstance_has_made_sure_of_once_more_is_what_it_says_last() -> None:
+    text = "assert isinstance(a, A)\na.f()\nassert isinstance(a, B)\na.g()\nassert isinstance(a, B)\na.h()\n"
+    found = receivers_of(text)
+    assert [found[name] for name in "fgh"] == ["{A}", "{B}", "{B}"]
+
+
 def test_a_binding_stands_in_the_function_or_class_around_it() -> None:
     text = b"a = 1\nclass C:\n    b = 2\n    def f(self, c):\n        d = 3\n        return d\n"
     facts = parse(by_name()["python"], text)

@@ -205,15 +205,14 @@ def _narrowings(captures: Captures, source: Source) -> Iterable[Narrowing]:
 
 def _narrowed(bound: Bound, found: list[Narrowing], source: Source) -> Bound:
     """The same, with the type of what a part of the text has made sure of."""
-    receivers, drafts = dict(bound.receivers), list(bound.drafts)
-    members = sorted(receivers)
-    for one in as_far_as_bound(found, (draft[:3] for draft in drafts), source):
+    receivers, drafts = dict(bound.receivers), sorted(bound.drafts)
+    members, offsets = sorted(receivers), [draft.offset for draft in drafts]
+    for one in as_far_as_bound(found, [draft[:3] for draft in drafts], source):
         for member in members[bisect_left(members, one.start) : bisect_left(members, one.end)]:
             if (narrower := one.of(bound.receivers[member])) != bound.receivers[member]:
                 receivers[member] = narrower
-        for at, draft in enumerate(bound.drafts):
-            if one.start <= draft.offset < one.end and (narrower := one.of(draft.value)) != draft.value:
-                drafts[at] = draft._replace(value=narrower)
+        for at in range(bisect_left(offsets, one.start), bisect_left(offsets, one.end)):
+            drafts[at] = drafts[at]._replace(value=one.of(drafts[at].value))
     return Bound(receivers, drafts, bound.blocks)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from code_insight.parsing.source import Source
@@ -78,20 +78,27 @@ def _decided(decision: Node, condition: Node, *, is_true: bool) -> Iterator[tupl
 
 
 def as_far_as_bound(
-    found: Iterable[Narrowing], drafts: Iterable[tuple[int, str, str]], source: Source
+    found: Iterable[Narrowing], drafts: Sequence[tuple[int, str, str]], source: Source
 ) -> list[Narrowing]:
     """Each up to the line where the expression, or what it is an attribute of, gets another value.
 
-    Drafts are (offset, name, value). In the order of their starts, so that an inner one comes after the one around it;
-    without those by a name that a value of this text has, which is more likely a tuple of classes than one.
+    Drafts are (offset, name, value), in order. An inner one comes after the one around it; those are left out whose
+    type has the name of a value of this text, which is more likely a tuple of classes than one.
     """
-    bound = sorted(drafts)
-    values = {name for _, name, _ in bound}
-    return [_until_bound(one, bound, source) for one in sorted(found) if one.type and one.type not in values]
+    values = {name for _, name, _ in drafts}
+    later: dict[tuple[str, int], int] = {}  # where the rest of a block is made sure of once more
+    kept = []
+    for one in sorted(found, reverse=True):
+        if one.type and one.type not in values:
+            end = later.get((one.expression, one.end), one.end)
+            later[one.expression, one.end] = one.start
+            kept.append(_until_bound(one._replace(end=end), drafts, source))
+    return kept[::-1]
 
 
-def _until_bound(one: Narrowing, bound: list[tuple[int, str, str]], source: Source) -> Narrowing:
-    for offset, name, value in bound[bisect_left(bound, (one.start, "", "")) :]:
+def _until_bound(one: Narrowing, drafts: Sequence[tuple[int, str, str]], source: Source) -> Narrowing:
+    for at in range(bisect_left(drafts, (one.start, "", "")), len(drafts)):
+        offset, name, value = drafts[at]
         if offset >= one.end:
             break
         if f"{one.expression}.".startswith(f"{name}."):
