@@ -24,6 +24,8 @@ from pathlib import Path
 
 BEYOND_FASTMCP = (
     "anyio.from_thread",
+    "cachetools._cached",
+    "cachetools._decorator",
     "jinja2.ext",
     "jinja2.loaders",
     "markdown_it",

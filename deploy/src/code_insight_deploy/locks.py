@@ -90,7 +90,7 @@ def read_holder(text: str) -> Holder | None:
 
 
 class Lock:
-    """A lock that is held; `check` before each change."""
+    """A lock that is held; `check` before anything is changed."""
 
     def __init__(self) -> None:
         self._taken_by: Holder | None = None

@@ -120,7 +120,7 @@ class Run:
         """Kept: what has happened."""
         self.ledger.append(kind, self.release_id, **data)
 
-    def locked(self, state: Path) -> contextlib.AbstractContextManager[Any]:
+    def locked(self, state: Path) -> contextlib.AbstractContextManager[locks.Lock]:
         """Nobody else releases to the app meanwhile."""
         app = self.order.app.name
         return locks.held(self.target.name, self.machines, app, state, self.tell, release=self.release_id)
@@ -152,7 +152,7 @@ def release(run: Run, state: Path) -> Outcome:
     order = run.order
     probing.warm_up()
     tree = source.source_tree(order.folder, allow_dirty=order.allow_dirty)
-    with run.locked(state):
+    with run.locked(state) as lock:
         with run.step("look"):
             observed = run.machines.observe(order.app.name)
             _refuse_other_organization(order, observed)
@@ -166,6 +166,7 @@ def release(run: Run, state: Path) -> Outcome:
             with run.step("plan"):
                 plan = planning.plan(order.app, image, run.machines.observe(order.app.name), way_back)
                 _tell_plan(run, plan)
+            lock.check()
             verified = apply(run, plan, before) if plan.actions else confirm(run, plan)
     actions = tuple(" ".join((action.verb, action.subject, *action.differences)) for action in plan.actions)
     return Outcome(run.release_id, tree, image, actions, verified, dict(run.seconds))

@@ -207,6 +207,15 @@ def test_the_calls_of_a_rolling_update_come_in_flyctls_order(
     assert flyctl.fly.get().json()["release"] == "two"
 
 
+def test_a_rolling_update_keeps_what_others_have_put_into_the_metadata(
+    flyctl: Flyctl, deployed: Json, pushed: tuple[Pushed, Pushed]
+) -> None:
+    assert flyctl.fly.ask("POST", f"/machines/{deployed['id']}/metadata/owner", {"value": "somebody"}).is_success
+    assert flyctl.deploy(pushed[1].by_digest).returncode == 0
+    metadata = flyctl.fly.machine(deployed["id"])["config"]["metadata"]
+    assert (metadata["owner"], metadata["fly_release_version"]) == ("somebody", "2")
+
+
 def test_an_immediate_deploy_waits_for_nothing(flyctl: Flyctl, deployed: Json, pushed: tuple[Pushed, Pushed]) -> None:
     before = last(flyctl)
     assert flyctl.deploy(pushed[1].by_digest, "--strategy", "immediate").returncode == 0

@@ -245,12 +245,16 @@ def _canary(deployment: Deployment, existing: list[Json]) -> None:
 
 
 def _update(deployment: Deployment, machine: Json, *, look: bool = True) -> None:
-    """A new version for a machine. One that is stopped is not started, and nothing is looked at."""
+    """A new version for a machine, which keeps what others have put into its metadata (superfly/flyctl,
+    internal/appconfig/machines.go). One that is stopped is not started, and nothing is looked at.
+    """
     asleep = machine["state"] in {"stopped", "suspended", "created"}
+    mounts, metadata = machine["config"].get("mounts") or [], machine["config"].get("metadata") or {}
+    kept = {key: value for key, value in metadata.items() if not key.startswith("fly_")}
     print(f"Updating machine {machine['id']}{' [skip launch]' if asleep else ''}", flush=True)
     with _leased(deployment, machine) as nonce:
         asked = {
-            "config": deployment.config(machine["config"].get("mounts") or []),
+            "config": deployment.config(mounts, **kept),
             "name": machine["name"],
             "region": machine["region"],
             "skip_launch": asleep,
