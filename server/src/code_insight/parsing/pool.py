@@ -41,7 +41,7 @@ class ParseLimits:
     memory_bytes: int = 400 << 20  # that a worker may take on top of what it needs to start
     batch_bytes: int = 256 << 10
     batch_files: int = 64
-    bytes_in_flight: int = 2 << 20  # handed to workers and not answered yet
+    bytes_in_flight: int = 1 << 20  # handed to workers and not answered yet
     failures_per_language: int = 20  # after so many in one run, the rest of that language is PARSE_SKIPPED
     batches_per_worker: int = 500  # a worker is then replaced, so that nothing it leaks grows
 

@@ -297,7 +297,7 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = NORMAL",
         "PRAGMA wal_autocheckpoint = 0",
-        "PRAGMA cache_size = -8000",
+        "PRAGMA cache_size = -4000",
     )
 
 
