@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,8 @@ class Deployment:
         """A call under the app's path."""
         return self.fly.machines(method, f"/apps/{self.app}{path}", body, nonce)
 
-    def config(self, mounts: list[Json], **more: str) -> Json:
-        """What every machine is to have."""
+    def config(self, mounts: list[Json], more: Mapping[str, str]) -> Json:
+        """What every machine is to have, and more metadata."""
         metadata = {
             "fly_platform_version": "v2",
             "fly_process_group": "app",
@@ -193,7 +193,7 @@ def _create(deployment: Deployment, *, first: bool, cordoned: bool = False, **me
     """A machine that was not there before, once it is found to be good."""
     print(f"Creating {'a new' if first else 'another'} machine", flush=True)
     asked = {
-        "config": deployment.config(_volumes(deployment), **metadata),
+        "config": deployment.config(_volumes(deployment), metadata),
         "region": deployment.region,
         "skip_launch": False,
         "skip_service_registration": cordoned,
@@ -254,7 +254,7 @@ def _update(deployment: Deployment, machine: Json, *, look: bool = True) -> None
     print(f"Updating machine {machine['id']}{' [skip launch]' if asleep else ''}", flush=True)
     with _leased(deployment, machine) as nonce:
         asked = {
-            "config": deployment.config(mounts, **kept),
+            "config": deployment.config(mounts, kept),
             "name": machine["name"],
             "region": machine["region"],
             "skip_launch": asleep,
@@ -391,7 +391,7 @@ def _destroy(deployment: Deployment, machines: list[Json]) -> None:
 def _create_green(deployment: Deployment) -> Json:
     tag = str(int(time.time()))
     asked = {
-        "config": deployment.config([], fly_bluegreen_deployment_tag=tag),
+        "config": deployment.config([], {"fly_bluegreen_deployment_tag": tag}),
         "region": deployment.region,
         "skip_service_registration": True,
     }

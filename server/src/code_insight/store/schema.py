@@ -31,11 +31,8 @@ FORMAT_VERSION = 11
 
 # What SQLite says of a file that is not an index of ours: not a database, a damaged one, one without our tables.
 _NO_INDEX = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
-_NO_SENSE = (
-    compression.Damaged,
-    ValueError,
-    KeyError,
-)  # what reading a row raises whose bytes are not what was written
+# What reading a row raises whose bytes are not what was written.
+_NO_SENSE = (compression.Damaged, ValueError, KeyError)
 STORAGE_ERRORS = (sqlite3.Error, *_NO_SENSE)
 
 # A time of the index as it counts: one that is to come is from before the clock was set back, and nobody knows when.

@@ -223,7 +223,7 @@ class Imported:
             return -1
         symbols = self.symbols.all()
         at = bisect_right(symbols, fact.line, key=attrgetter("start_line")) - 1
-        while at >= 0 and (symbols[at].end_line < fact.line or symbols[at].kind not in FUNCTIONS | CLASSES):
+        while at >= 0 and (symbols[at].end_line < fact.line or symbols[at].kind not in _SCOPES):
             at = symbols[at].parent
         return at
 
